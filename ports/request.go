@@ -1,0 +1,260 @@
+package ports
+
+import "time"
+
+// Verb names a request of TiKV.
+type Verb uint8
+
+// The verbs in use, each with one request and one reply struct.
+const (
+	VerbNone Verb = iota
+	VerbGet
+	VerbBatchGet
+	VerbScan
+	VerbPrewrite
+	VerbCommit
+	VerbBatchRollback
+	VerbCheckTxnStatus
+	VerbResolveLock
+	VerbTxnHeartBeat
+	VerbPessimisticRollback
+	VerbRawGet
+	VerbRawBatchGet
+	VerbRawPut
+	VerbRawBatchPut
+	VerbRawDelete
+	VerbRawBatchDelete
+	VerbRawDeleteRange
+	VerbRawScan
+	VerbRawGetKeyTTL
+	VerbRawCompareAndSwap
+	verbs
+)
+
+// Verbs is the number of verbs, for tables indexed by verb.
+const Verbs = int(verbs)
+
+// Request is one of the request structs of this package, passed by pointer. It
+// is borrowed: whoever receives it reads it before returning and keeps nothing.
+type Request interface{ Verb() Verb }
+
+// Priority is the scheduling class of a request at the store.
+type Priority uint8
+
+// The priorities; normal is the default.
+const (
+	PriorityNormal Priority = iota
+	PriorityLow
+	PriorityHigh
+)
+
+// Header is what travels with every request (TiKV: kvrpcpb.Context).
+type Header struct {
+	Region RegionVersion
+	Peer   Peer
+	// ClusterID is filled in by the adapter.
+	Priority Priority
+	// MaxExecution bounds the execution at the store; 0 sends none.
+	MaxExecution time.Duration
+	// IsRetry marks a request that may have reached a store before (TiKV uses it
+	// to tell a late duplicate from a fresh prewrite).
+	IsRetry bool
+	// NotFillCache keeps the read out of the store's block cache.
+	NotFillCache bool
+	// ReplicaRead lets a follower answer after a read index.
+	ReplicaRead bool
+	// ResolvedLocks are transactions whose locks the read may ignore;
+	// CommittedLocks are those whose locked value it may return.
+	ResolvedLocks, CommittedLocks []Timestamp
+	// RequestSource is the label under which TiKV accounts the request.
+	RequestSource string
+}
+
+// GetRequest reads one key at a timestamp.
+type GetRequest struct {
+	Key []byte
+	TS  Timestamp
+}
+
+// BatchGetRequest reads keys of one region at a timestamp.
+type BatchGetRequest struct {
+	Keys [][]byte
+	TS   Timestamp
+}
+
+// ScanRequest reads at most Limit pairs of one region at a timestamp. Range is
+// [Start, End) in both directions; Reverse yields descending keys.
+type ScanRequest struct {
+	Range   KeyRange
+	Limit   uint32
+	TS      Timestamp
+	KeyOnly bool
+	Reverse bool
+}
+
+// Mutation is one key of a prewrite.
+type Mutation struct {
+	Kind  LockKind
+	Key   []byte
+	Value []byte
+}
+
+// PrewriteRequest locks the keys of one batch (Percolator's first phase).
+type PrewriteRequest struct {
+	Mutations   []Mutation
+	Primary     []byte
+	StartTS     Timestamp
+	TTL         uint64
+	TxnSize     uint64
+	MinCommitTS Timestamp
+}
+
+// CommitRequest commits the keys of one batch.
+type CommitRequest struct {
+	Keys      [][]byte
+	Primary   []byte
+	StartTS   Timestamp
+	CommitTS  Timestamp
+	IsPrimary bool
+}
+
+// BatchRollbackRequest rolls back the keys of one batch.
+type BatchRollbackRequest struct {
+	Keys    [][]byte
+	StartTS Timestamp
+}
+
+// CheckTxnStatusRequest asks the primary what became of a transaction.
+type CheckTxnStatusRequest struct {
+	Primary            []byte
+	LockTS             Timestamp
+	CallerStartTS      Timestamp
+	CurrentTS          Timestamp
+	RollbackIfNotExist bool
+	ForceSyncCommit    bool
+	// ResolvingPessimisticLock says that the lock that was met is pessimistic.
+	ResolvingPessimisticLock bool
+	VerifyIsPrimary          bool
+	IsTxnFile                bool
+}
+
+// ResolveLockRequest commits (CommitTS > 0) or rolls back a transaction's locks:
+// the given keys, or, with no keys, every lock of it in the region.
+type ResolveLockRequest struct {
+	StartTS   Timestamp
+	CommitTS  Timestamp
+	Keys      [][]byte
+	IsTxnFile bool
+}
+
+// TxnHeartBeatRequest prolongs the life of a primary lock.
+type TxnHeartBeatRequest struct {
+	Primary       []byte
+	StartTS       Timestamp
+	AdviseLockTTL uint64
+}
+
+// PessimisticRollbackRequest removes pessimistic locks: the given keys, or, with
+// no keys, all of the transaction in the region.
+type PessimisticRollbackRequest struct {
+	Keys        [][]byte
+	StartTS     Timestamp
+	ForUpdateTS Timestamp
+}
+
+// RawGetRequest reads one raw key.
+type RawGetRequest struct {
+	Key []byte
+	CF  string
+}
+
+// RawBatchGetRequest reads raw keys of one region.
+type RawBatchGetRequest struct {
+	Keys [][]byte
+	CF   string
+}
+
+// RawPutRequest writes one raw key. ForCAS takes the latch that
+// compare-and-swap takes. TTL is in seconds, 0 meaning for ever.
+type RawPutRequest struct {
+	Key, Value []byte
+	TTL        uint64
+	CF         string
+	ForCAS     bool
+}
+
+// RawBatchPutRequest writes raw pairs of one region, each with its own TTL.
+type RawBatchPutRequest struct {
+	Pairs  []KV
+	CF     string
+	ForCAS bool
+}
+
+// RawDeleteRequest deletes one raw key.
+type RawDeleteRequest struct {
+	Key    []byte
+	CF     string
+	ForCAS bool
+}
+
+// RawBatchDeleteRequest deletes raw keys of one region.
+type RawBatchDeleteRequest struct {
+	Keys   [][]byte
+	CF     string
+	ForCAS bool
+}
+
+// RawDeleteRangeRequest deletes a raw range inside one region.
+type RawDeleteRangeRequest struct {
+	Range KeyRange
+	CF    string
+}
+
+// RawScanRequest reads at most Limit raw pairs of one region. Range is
+// [Start, End) in both directions.
+type RawScanRequest struct {
+	Range   KeyRange
+	Limit   uint32
+	KeyOnly bool
+	Reverse bool
+	CF      string
+}
+
+// RawGetKeyTTLRequest asks for the remaining life of a raw key.
+type RawGetKeyTTLRequest struct {
+	Key []byte
+	CF  string
+}
+
+// RawCompareAndSwapRequest writes Value, or deletes the key, if the current value
+// is Previous (or the key is absent, when PreviousAbsent).
+type RawCompareAndSwapRequest struct {
+	Key, Value     []byte
+	Previous       []byte
+	PreviousAbsent bool
+	TTL            uint64
+	CF             string
+	Delete         bool
+}
+
+// Verb implements [Request].
+func (*GetRequest) Verb() Verb                 { return VerbGet }
+func (*BatchGetRequest) Verb() Verb            { return VerbBatchGet }            // Verb implements [Request].
+func (*ScanRequest) Verb() Verb                { return VerbScan }                // Verb implements [Request].
+func (*PrewriteRequest) Verb() Verb            { return VerbPrewrite }            // Verb implements [Request].
+func (*CommitRequest) Verb() Verb              { return VerbCommit }              // Verb implements [Request].
+func (*BatchRollbackRequest) Verb() Verb       { return VerbBatchRollback }       // Verb implements [Request].
+func (*CheckTxnStatusRequest) Verb() Verb      { return VerbCheckTxnStatus }      // Verb implements [Request].
+func (*ResolveLockRequest) Verb() Verb         { return VerbResolveLock }         // Verb implements [Request].
+func (*TxnHeartBeatRequest) Verb() Verb        { return VerbTxnHeartBeat }        // Verb implements [Request].
+func (*PessimisticRollbackRequest) Verb() Verb { return VerbPessimisticRollback } // Verb implements [Request].
+func (*RawGetRequest) Verb() Verb              { return VerbRawGet }              // Verb implements [Request].
+func (*RawBatchGetRequest) Verb() Verb         { return VerbRawBatchGet }         // Verb implements [Request].
+func (*RawPutRequest) Verb() Verb              { return VerbRawPut }              // Verb implements [Request].
+func (*RawBatchPutRequest) Verb() Verb         { return VerbRawBatchPut }         // Verb implements [Request].
+func (*RawDeleteRequest) Verb() Verb           { return VerbRawDelete }           // Verb implements [Request].
+func (*RawBatchDeleteRequest) Verb() Verb      { return VerbRawBatchDelete }      // Verb implements [Request].
+func (*RawDeleteRangeRequest) Verb() Verb      { return VerbRawDeleteRange }      // Verb implements [Request].
+func (*RawScanRequest) Verb() Verb             { return VerbRawScan }             // Verb implements [Request].
+func (*RawGetKeyTTLRequest) Verb() Verb        { return VerbRawGetKeyTTL }        // Verb implements [Request].
+func (*RawCompareAndSwapRequest) Verb() Verb   { return VerbRawCompareAndSwap }   // Verb implements [Request].
