@@ -13,6 +13,8 @@ const (
 	FailCancelled
 	// FailDeadline: the deadline passed; History says what was tried.
 	FailDeadline
+	// FailLost: a request that must not be repeated got no answer.
+	FailLost
 	// FailRejected: TiKV refused in a way that no retry mends (Fault or Text).
 	FailRejected
 	// FailConflict: another transaction wrote a key after this one began.
