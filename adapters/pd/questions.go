@@ -1,0 +1,282 @@
+package pd
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/pingcap/kvproto/pkg/metapb"
+	pdclient "github.com/tikv/pd/client"
+	"github.com/tikv/pd/client/clients/router"
+	"github.com/tikv/pd/client/opt"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/tikvx/tikvx/ports"
+)
+
+// questions asks PD for regions and stores. The library's calls block, so a few
+// goroutines, started on demand and gone when idle, make them.
+type questions struct {
+	source pdclient.Client
+	clock  ports.Timers
+	life   context.Context
+
+	mu      sync.Mutex
+	queue   []question
+	workers int
+	closed  bool
+	done    sync.WaitGroup
+
+	// plainScan: this PD does not implement BatchScanRegions.
+	plainScan atomic.Bool
+}
+
+type question struct {
+	query    ports.Query
+	deadline ports.Instant
+	tok      ports.Tok
+	sink     ports.Sink
+}
+
+// maxWorkers bounds the questions that PD is asked at once.
+const maxWorkers = 8
+
+func (q *questions) start(life context.Context, source pdclient.Client, clock ports.Timers) {
+	q.source, q.clock, q.life = source, clock, life
+}
+
+func (q *questions) request(query *ports.Query, deadline ports.Instant, tok ports.Tok, sink ports.Sink) {
+	kept := *query
+	kept.Key, kept.End = slices.Clone(query.Key), slices.Clone(query.End)
+	q.mu.Lock()
+	if q.closed {
+		q.mu.Unlock()
+		refuse(sink, tok, q.clock, ports.CauseClosed, "closed")
+		return
+	}
+	q.queue = append(q.queue, question{query: kept, deadline: deadline, tok: tok, sink: sink})
+	if q.workers < maxWorkers {
+		q.workers++
+		q.done.Add(1)
+		go q.work()
+	}
+	q.mu.Unlock()
+}
+
+func (q *questions) close() {
+	q.mu.Lock()
+	q.closed = true
+	q.mu.Unlock()
+	q.done.Wait()
+}
+
+// work answers questions until none is queued.
+func (q *questions) work() {
+	defer q.done.Done()
+	for {
+		q.mu.Lock()
+		if len(q.queue) == 0 {
+			q.workers--
+			q.mu.Unlock()
+			return
+		}
+		next := q.queue[0]
+		q.queue = slices.Delete(q.queue, 0, 1)
+		q.mu.Unlock()
+		q.answer(&next)
+	}
+}
+
+func (q *questions) answer(n *question) {
+	ctx, cancel := context.WithDeadline(q.life, time.Now().Add(n.deadline.Sub(q.clock.Now())))
+	defer cancel()
+	ev := ports.Event{Kind: ports.EventPlaced, Tok: n.tok}
+	var err error
+	switch n.query.Kind {
+	case ports.QueryRegion:
+		ev.Regions, err = one(q.source.GetRegion(ctx, n.query.Key, regionOptions(n)...))
+	case ports.QueryRegionByEnd:
+		ev.Regions, err = q.regionByEnd(ctx, n)
+	case ports.QueryRegions:
+		ev.Regions, err = q.scan(ctx, n)
+	case ports.QueryStore:
+		ev.Stores, err = q.store(ctx, n.query.Store)
+	case ports.QueryStores:
+		ev.Stores, err = q.stores(ctx)
+	}
+	if err != nil {
+		kind, text := causeOf(q.life, err)
+		refuse(n.sink, n.tok, q.clock, kind, text)
+		return
+	}
+	ev.Now = q.clock.Now()
+	n.sink.Post(ev)
+}
+
+func regionOptions(n *question) []opt.GetRegionOption {
+	if n.query.Fresh {
+		return []opt.GetRegionOption{opt.WithAllowPDLeaderOnly()}
+	}
+	return nil
+}
+
+// regionByEnd asks for the region before the key. PD has no such question for
+// "the end of everything": then the last region is the one that holds the
+// greatest key PD can be asked for.
+func (q *questions) regionByEnd(ctx context.Context, n *question) ([]ports.Region, error) {
+	if len(n.query.Key) == 0 {
+		return one(q.source.GetRegion(ctx, greatest, regionOptions(n)...))
+	}
+	return one(q.source.GetPrevRegion(ctx, n.query.Key, regionOptions(n)...))
+}
+
+// greatest lies behind every region bound: bounds are keys of users, which TiKV
+// keeps far shorter, and no group of a memcomparable key ends in 0xFF twice.
+var greatest = []byte(strings.Repeat("\xff", 16<<10))
+
+func (q *questions) scan(ctx context.Context, n *question) ([]ports.Region, error) {
+	if !q.plainScan.Load() {
+		ranges := []router.KeyRange{{StartKey: n.query.Key, EndKey: n.query.End}}
+		regions, err := q.source.BatchScanRegions(ctx, ranges, n.query.Limit, regionOptions(n)...)
+		if status.Code(unwrap(err)) != codes.Unimplemented {
+			return convertAll(regions), err
+		}
+		q.plainScan.Store(true)
+	}
+	regions, err := q.source.ScanRegions(ctx, n.query.Key, n.query.End, n.query.Limit) //nolint:staticcheck // the fallback for a PD without batch scans
+	return convertAll(regions), err
+}
+
+func (q *questions) store(ctx context.Context, id ports.StoreID) ([]ports.Store, error) {
+	store, err := q.source.GetStore(ctx, uint64(id))
+	if err != nil {
+		return nil, err
+	}
+	if store == nil {
+		return []ports.Store{{ID: id, State: ports.StoreTombstone}}, nil
+	}
+	return []ports.Store{convertStore(store)}, nil
+}
+
+func (q *questions) stores(ctx context.Context) ([]ports.Store, error) {
+	stores, err := q.source.GetAllStores(ctx, opt.WithExcludeTombstone())
+	if err != nil {
+		return nil, err
+	}
+	list := make([]ports.Store, 0, len(stores))
+	for _, s := range stores {
+		list = append(list, convertStore(s))
+	}
+	return list, nil
+}
+
+func one(r *router.Region, err error) ([]ports.Region, error) {
+	if err != nil || r == nil || r.Meta == nil {
+		return nil, err
+	}
+	return []ports.Region{convertRegion(r)}, nil
+}
+
+func convertAll(regions []*router.Region) []ports.Region {
+	list := make([]ports.Region, 0, len(regions))
+	for _, r := range regions {
+		if r != nil && r.Meta != nil {
+			list = append(list, convertRegion(r))
+		}
+	}
+	return list
+}
+
+func convertRegion(r *router.Region) ports.Region {
+	region := ports.Region{
+		RegionVersion: ports.RegionVersion{
+			ID: ports.RegionID(r.Meta.GetId()),
+			Epoch: ports.Epoch{
+				ConfVer: r.Meta.GetRegionEpoch().GetConfVer(), Version: r.Meta.GetRegionEpoch().GetVersion(),
+			},
+		},
+		Range:  ports.KeyRange{Start: r.Meta.GetStartKey(), End: r.Meta.GetEndKey()},
+		Leader: ports.PeerID(r.Leader.GetId()),
+		Peers:  make([]ports.Peer, 0, len(r.Meta.GetPeers())),
+	}
+	for _, p := range r.Meta.GetPeers() {
+		region.Peers = append(region.Peers, ports.Peer{
+			ID: ports.PeerID(p.GetId()), Store: ports.StoreID(p.GetStoreId()),
+			Role: convertRole(p.GetRole()), Witness: p.GetIsWitness(),
+		})
+	}
+	for _, p := range r.DownPeers {
+		region.Down = append(region.Down, ports.PeerID(p.GetId()))
+	}
+	return region
+}
+
+func convertRole(role metapb.PeerRole) ports.PeerRole {
+	switch role {
+	case metapb.PeerRole_Voter:
+		return ports.RoleVoter
+	case metapb.PeerRole_Learner:
+		return ports.RoleLearner
+	case metapb.PeerRole_IncomingVoter:
+		return ports.RoleIncomingVoter
+	case metapb.PeerRole_DemotingVoter:
+		return ports.RoleDemotingVoter
+	}
+	return ports.RoleLearner
+}
+
+func convertStore(s *metapb.Store) ports.Store {
+	store := ports.Store{ID: ports.StoreID(s.GetId()), Address: s.GetAddress()}
+	switch s.GetState() {
+	case metapb.StoreState_Up:
+		store.State = ports.StoreUp
+	case metapb.StoreState_Offline:
+		store.State = ports.StoreOffline
+	case metapb.StoreState_Tombstone:
+		store.State = ports.StoreTombstone
+	}
+	for _, l := range s.GetLabels() {
+		store.Labels = append(store.Labels, ports.Label{Key: l.GetKey(), Value: l.GetValue()})
+	}
+	return store
+}
+
+// causeOf classifies an error of the library. Its texts are not passed on: they
+// can contain keys, and their wording is nobody's contract, with one exception
+// that PD offers no code for: a store that it does not know.
+func causeOf(life context.Context, err error) (ports.CauseKind, string) {
+	cause := unwrap(err)
+	switch {
+	case life.Err() != nil:
+		return ports.CauseClosed, "closed"
+	case errors.Is(cause, context.DeadlineExceeded) || status.Code(cause) == codes.DeadlineExceeded:
+		return ports.CauseTimeout, "PD did not answer in time"
+	case strings.Contains(err.Error(), "invalid store ID"):
+		return ports.CauseNotFound, "PD does not know the store"
+	case status.Code(cause) == codes.Unauthenticated || status.Code(cause) == codes.PermissionDenied:
+		return ports.CauseRejected, "PD refused: " + status.Code(cause).String()
+	}
+	return ports.CauseConnection, "PD: " + status.Code(cause).String()
+}
+
+// unwrap returns the innermost error.
+func unwrap(err error) error {
+	for {
+		inner := errors.Unwrap(err)
+		if inner == nil {
+			return err
+		}
+		err = inner
+	}
+}
+
+func refuse(sink ports.Sink, tok ports.Tok, clock ports.Timers, kind ports.CauseKind, text string) {
+	sink.Post(ports.Event{
+		Kind: ports.EventRefused, Tok: tok, Now: clock.Now(), Cause: ports.Cause{Kind: kind, Text: text},
+	})
+}
