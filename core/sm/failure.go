@@ -61,7 +61,8 @@ func (h *History) Add(a Attempt) {
 func (h *History) Fingerprint(x *Hash) {
 	x.Int(h.Count)
 	for _, a := range h.Last {
-		x.Uint(uint64(a.Store)<<16 | uint64(a.Fault)<<8 | uint64(a.Cause))
+		x.Uint(uint64(a.Store))
+		x.Uint(uint64(a.Fault)<<8 | uint64(a.Cause))
 	}
 }
 
@@ -71,8 +72,9 @@ type Failure struct {
 	Fault   ports.FaultKind
 	Cause   ports.Cause
 	History History
-	// KeyError is set when a key error led here; its byte slices are owned.
-	KeyError *ports.KeyError
+	// KeyError is set when a key error led here; its byte slices are owned, and
+	// nothing changes it afterwards, so that copies of a failure share it.
+	KeyError *ports.KeyError `fp:"shared"`
 	// Text is short and free of keys.
 	Text string
 }
@@ -82,7 +84,9 @@ func (f *Failure) Failed() bool { return f.Code != FailNone }
 
 // Fingerprint implements part of [Machine].
 func (f *Failure) Fingerprint(x *Hash) {
-	x.Uint(uint64(f.Code)<<16 | uint64(f.Fault)<<8 | uint64(f.Cause.Kind))
+	x.Uint(uint64(f.Code)<<8 | uint64(f.Fault))
+	x.Cause(f.Cause)
 	f.History.Fingerprint(x)
-	x.Bool(f.KeyError != nil)
+	x.KeyError(f.KeyError)
+	x.Text(f.Text)
 }
