@@ -42,16 +42,24 @@ func (c Codec) RegionBound(dst, user []byte) []byte {
 	return c.RegionKey(dst, user)
 }
 
-// UserBound appends the user key at which a region begins or ends; an open bound
-// stays empty. A transactional region may be cut inside an encoded key (PD's own
-// splits need not be well-formed): that is [ErrMalformed].
+// UserBound appends the smallest user key that is not below a region's bound; an
+// open bound stays empty. Whoever splits regions may cut inside an encoded key
+// (pd-ctl, a restored backup), so every bound has such a key as long as it can
+// stand between encoded keys at all; a bound that cannot is [ErrMalformed]: the
+// cluster is not used through this codec. No key is empty, so that a bound below
+// every key yields the smallest key, not an open bound.
 func (c Codec) UserBound(dst, bound []byte) ([]byte, error) {
 	if len(bound) == 0 {
 		return dst, nil
 	}
 	switch c.Mode {
 	case Txn:
-		return AppendDecoded(dst, bound)
+		start := len(dst)
+		dst, err := appendAtLeast(dst, bound)
+		if err == nil && len(dst) == start {
+			dst = append(dst, 0)
+		}
+		return dst, err
 	case Raw:
 		return append(dst, bound...), nil
 	}

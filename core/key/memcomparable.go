@@ -48,6 +48,41 @@ func AppendDecoded(dst, enc []byte) ([]byte, error) {
 	}
 }
 
+// appendAtLeast appends the smallest key whose encoding is not below bound.
+//
+// Of the keys that begin with the same group of eight bytes, the shorter ones
+// have the smaller markers: a group that ends in z zeros can carry the markers
+// 0xFF-z (the key without those zeros) to 0xFF (more groups follow). What is left
+// to find is the smallest marker that is not below the bound's.
+func appendAtLeast(dst, bound []byte) ([]byte, error) {
+	start := len(dst)
+	for len(bound) > group {
+		full, marker, rest := bound[:group], int(bound[group]), bound[group+1:]
+		if marker < 0xFF-group {
+			return dst[:start], ErrMalformed
+		}
+		if marker == 0xFF {
+			dst = append(dst, full...)
+			bound = rest
+			continue
+		}
+		if len(rest) > 0 {
+			marker++ // an encoding that ends in the marker itself is below the bound
+		}
+		pad := min(0xFF-marker, trailingZeros(full))
+		return append(dst, full[:group-pad]...), nil
+	}
+	return append(dst, bound[:len(bound)-trailingZeros(bound)]...), nil
+}
+
+func trailingZeros(b []byte) int {
+	n := 0
+	for n < len(b) && b[len(b)-1-n] == 0 {
+		n++
+	}
+	return n
+}
+
 // Next returns the smallest key greater than key.
 func Next(key []byte) []byte {
 	next := make([]byte, len(key)+1)
