@@ -20,7 +20,8 @@ demo:        ## a bank on the embedded simulated cluster, faults on, audited at 
 # gates mean nothing under the race detector or coverage: they have a target of their own.
 ROOT     := github.com/tikvx/tikvx
 PACKAGES  = $(eval PACKAGES := $(shell go list ./...))$(PACKAGES)
-LIBRARY   = $(filter $(ROOT) $(foreach l,ports core app adapters,$(ROOT)/$l $(ROOT)/$l/%),$(PACKAGES))
+LIBRARY   = $(filter-out %/smtest %/porttest,\
+            $(filter $(ROOT) $(foreach l,ports core app adapters,$(ROOT)/$l $(ROOT)/$l/%),$(PACKAGES)))
 PLAIN     = $(filter $(foreach l,ports core tests/arch tests/parity tests/cover,$(ROOT)/$l $(ROOT)/$l/%),$(PACKAGES))
 RACED     = $(filter-out $(PLAIN) $(ROOT)/tests/allocs,$(PACKAGES))
 comma    := ,
