@@ -138,8 +138,7 @@ const (
 	FactEpoch
 	// FactRegionGone: Region must be loaded anew before it is used again.
 	FactRegionGone
-	// FactStoreFailed: a request to Store was Lost or Unsent. FailEpoch is the
-	// fail epoch under which the request was sent.
+	// FactStoreFailed: a request to Store was Lost or Unsent.
 	FactStoreFailed
 	// FactStoreAlive: Store answered a request.
 	FactStoreAlive
@@ -160,11 +159,16 @@ const FactKinds = int(factKinds)
 
 // Fact is something that a table should know. Immutable once sent.
 type Fact struct {
-	Kind      FactKind
-	Region    RegionVersion
-	Peer      Peer
-	Regions   []Region
-	Store     StoreID
+	Kind FactKind
+	// Region is what the fact is about; Key lies in it (PD's key space), so that
+	// the table finds its entry.
+	Region  RegionVersion
+	Key     []byte
+	Peer    Peer
+	Regions []Region
+	Store   StoreID
+	// FailEpoch is the one under which the request that taught the fact was sent;
+	// a store's failure counts once.
 	FailEpoch uint32
 	Wait      time.Duration
 	StartTS   Timestamp

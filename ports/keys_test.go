@@ -24,7 +24,7 @@ var keyFields = map[string]string{
 	"KeyError.Key": "user", "KeyError.Primary": "user",
 	"RegionFault.BucketKeys": "pd",
 	"Region.Range":           "pd",
-	"Ask.Key":                "pd", "Ask.Until": "pd", "Query.Key": "pd", "Query.End": "pd",
+	"Ask.Key":                "pd", "Ask.Until": "pd", "Query.Key": "pd", "Query.End": "pd", "Fact.Key": "pd",
 
 	"GetRequest.Key": "user", "BatchGetRequest.Keys": "user", "ScanRequest.Range": "user",
 	"PrewriteRequest.Primary": "user", "CommitRequest.Keys": "user", "CommitRequest.Primary": "user",
