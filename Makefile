@@ -26,14 +26,15 @@ PLAIN     = $(filter $(foreach l,ports core tests/arch tests/parity tests/cover,
 RACED     = $(filter-out $(PLAIN) $(ROOT)/tests/allocs,$(PACKAGES))
 comma    := ,
 space    := $(subst ,, )
-COVER     = -covermode=atomic -coverpkg=$(subst $(space),$(comma),$(LIBRARY)) -coverprofile
-SHORT     = sed -uE -e '/^\t.*coverage: 0\.0%/d' -e 's/[[:space:]]+coverage: .*//'
+COVER     = -covermode=atomic -coverpkg=$(subst $(space),$(comma),$(strip $1)) -coverprofile
+PURE      = $(filter $(foreach l,ports core,$(ROOT)/$l $(ROOT)/$l/%),$(LIBRARY))
+SHORT     = sed -uE -e '/^coverage: |^\t.*coverage: 0\.0%/d' -e 's/[[:space:]]+coverage: .*//'
 
 test:        ## vet, unit, architecture, property and conformance tests; leaves out/cover.out
 	@mkdir -p out
 	@go vet ./...
-	@go test $(COVER)=out/cover-plain.out $(PLAIN) | $(SHORT)
-	@go test -race $(COVER)=out/cover-raced.out $(RACED) | $(SHORT)
+	@go test $(call COVER,$(PURE))=out/cover-plain.out $(PLAIN) | $(SHORT)
+	@go test -race $(call COVER,$(LIBRARY))=out/cover-raced.out $(RACED) | $(SHORT)
 	@{ cat out/cover-plain.out; tail -n +2 out/cover-raced.out; } > out/cover.out
 	@echo "test: ok packages=$(words $(PLAIN) $(RACED))"
 
@@ -64,7 +65,7 @@ fuzz:        ## every fuzz target for FUZZTIME each, twelve targets at most
 	  n=$$((n + 1)); name=$${decl#func }; \
 	  (( n <= 12 )) || { echo "fuzz: more than 12 targets"; exit 1; }; \
 	  go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "$$(dirname "$$file")" > out/fuzz.log 2>&1 \
-	    || { cat out/fuzz.log; echo "fuzz: FAILED $$name"; exit 1; }; \
+	    && ! grep -q 'no fuzz tests' out/fuzz.log || { cat out/fuzz.log; echo "fuzz: FAILED $$name"; exit 1; }; \
 	  echo "ok  $$name $$(tail -n 1 out/fuzz.log | cut -f 3)"; \
 	done < <(mkdir -p out; grep -HEo '^func Fuzz\w+' $$(find $$dirs -maxdepth 1 -name '*_test.go') || true); \
 	(( n > 0 )) || { echo "fuzz: no target found"; exit 1; }; \

@@ -64,13 +64,12 @@ func testsIn(t *testing.T, folder string) map[string]bool {
 
 func TestTestsAreFoundByDeclaration(t *testing.T) {
 	dir := t.TempDir()
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "a_test.go"), []byte(`package a
-func TestThis(t *testing.T) {}
-func FuzzThat(f *testing.F) {}
-func Testing() {}
-func (suite) TestMethod() {}
-// func TestCommented(t *testing.T) {}
-`), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "a_test.go"), []byte("package a\n"+
+		"func TestThis(t *testing.T) {}\n"+
+		"func FuzzThat(f *testing.F) {}\n"+
+		"func Testing() {}\n"+
+		"func (suite) TestMethod() {}\n"+
+		"// func TestCommented(t *testing.T) {}\n"), 0o600))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "a.go"), []byte("package a\nfunc TestInProgram() {}\n"), 0o600))
 	require.Equal(t, map[string]bool{"TestThis": true, "FuzzThat": true}, testsIn(t, dir))
 	require.Empty(t, testsIn(t, filepath.Join(dir, "missing")))
