@@ -96,8 +96,8 @@ type checker struct {
 	open map[string]bool
 }
 
-// typeCheck fills in types and info. Packages that are not in the tree come from exports, which maps an import path to
-// the file with its export data.
+// typeCheck fills in types and info. Packages that are not in the tree come from exports, which maps an import path
+// to the file with its export data.
 func typeCheck(pkgs map[string]*pkg, exports map[string]string) error {
 	open := func(path string) (io.ReadCloser, error) {
 		if exports[path] == "" {
@@ -158,7 +158,9 @@ func judge(pkgs map[string]*pkg) []fault { return apply(rules, pkgs) }
 
 // measure applies to sources that are not type-checked the rules that need no types.
 func measure(pkgs map[string]*pkg) []fault {
-	return apply([]rule{{"imports", checkImports}, {"size", checkSize}, {"names", checkNames}, {"pure", checkHidden}}, pkgs)
+	return apply([]rule{
+		{"imports", checkImports}, {"pure", checkHidden}, {"size", checkSize}, {"names", checkNames},
+	}, pkgs)
 }
 
 func apply(rules []rule, pkgs map[string]*pkg) []fault {

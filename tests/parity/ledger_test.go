@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -80,27 +81,34 @@ func TestAudit(t *testing.T) {
 	exists := func(folder, test string) bool {
 		return folder == "core/raw" && test == "TestGet" || folder == "." && test == "TestOpen"
 	}
-	good := row{"b_test.go", "TestB", "raw", "", "n/a", "no such thing here"}
+	of := func(name, tests, status, note string) row {
+		return row{name + "_test.go", "Test" + strings.ToUpper(name), "raw", tests, status, note}
+	}
+	good := of("b", "", "n/a", "no such thing here")
 	for name, c := range map[string]struct {
 		ledger []row
-		want   []string
+		want   string
 	}{
-		"tested":       {[]row{{"a_test.go", "TestA", "raw", "./core/raw.TestGet", "tested", ""}, good}, nil},
-		"two tests":    {[]row{{"a_test.go", "TestA", "raw", "./core/raw.TestGet, ./.TestOpen", "tested", ""}, good}, nil},
-		"waits":        {[]row{{"a_test.go", "TestA", "raw", "", "waits", "stale reads"}, good}, nil},
-		"row missing":  {[]row{good}, []string{"a_test.go TestA raw: 0 rows, not 1"}},
-		"row twice":    {[]row{good, good, {"a_test.go", "TestA", "raw", "", "n/a", "x"}}, []string{"b_test.go TestB raw: 2 rows, not 1"}},
-		"row invented": {[]row{{"a_test.go", "TestA", "raw", "", "n/a", "x"}, good, {"c_test.go", "TestC", "raw", "", "n/a", "x"}}, []string{"c_test.go TestC raw: no such test upstream"}},
-		"test missing": {[]row{{"a_test.go", "TestA", "raw", "./core/raw.TestPut", "tested", ""}, good}, []string{"a_test.go TestA raw: ./core/raw.TestPut does not exist"}},
-		"second test missing": {[]row{{"a_test.go", "TestA", "raw", "./core/raw.TestGet,./core.TestGet", "tested", ""}, good},
-			[]string{"a_test.go TestA raw: ./core.TestGet does not exist"}},
-		"test not named":     {[]row{{"a_test.go", "TestA", "raw", "", "tested", ""}, good}, []string{`a_test.go TestA raw: "" is not of the form ./folder.TestName`}},
-		"no reason":          {[]row{{"a_test.go", "TestA", "raw", "", "n/a", ""}, good}, []string{"a_test.go TestA raw: n/a needs a reason and no test"}},
-		"unknown capability": {[]row{{"a_test.go", "TestA", "raw", "", "waits", "time"}, good}, []string{`a_test.go TestA raw: waits needs a known capability, not "time", and no test`}},
-		"unknown status":     {[]row{{"a_test.go", "TestA", "raw", "", "done", ""}, good}, []string{`a_test.go TestA raw: status "done"`}},
+		"tested":       {[]row{of("a", "./core/raw.TestGet", "tested", ""), good}, ""},
+		"two tests":    {[]row{of("a", "./core/raw.TestGet, ./.TestOpen", "tested", ""), good}, ""},
+		"waits":        {[]row{of("a", "", "waits", "stale reads"), good}, ""},
+		"row missing":  {[]row{good}, "a_test.go TestA raw: 0 rows, not 1"},
+		"row twice":    {[]row{good, good, of("a", "", "n/a", "x")}, "b_test.go TestB raw: 2 rows, not 1"},
+		"row invented": {[]row{of("a", "", "n/a", "x"), good, of("c", "", "n/a", "x")},
+			"c_test.go TestC raw: no such test upstream"},
+		"test missing": {[]row{of("a", "./core/raw.TestPut", "tested", ""), good},
+			"a_test.go TestA raw: ./core/raw.TestPut does not exist"},
+		"second test missing": {[]row{of("a", "./core/raw.TestGet,./core.TestGet", "tested", ""), good},
+			"a_test.go TestA raw: ./core.TestGet does not exist"},
+		"test not named": {[]row{of("a", "", "tested", ""), good},
+			`a_test.go TestA raw: "" is not of the form ./folder.TestName`},
+		"no reason": {[]row{of("a", "", "n/a", ""), good}, "a_test.go TestA raw: n/a needs a reason and no test"},
+		"unknown capability": {[]row{of("a", "", "waits", "time"), good},
+			`a_test.go TestA raw: waits needs a known capability, not "time", and no test`},
+		"unknown status": {[]row{of("a", "", "done", ""), good}, `a_test.go TestA raw: status "done"`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			require.Equal(t, c.want, audit(upstream, c.ledger, exists))
+			require.Equal(t, c.want, strings.Join(audit(upstream, c.ledger, exists), "; "))
 		})
 	}
 }
