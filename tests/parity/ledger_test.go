@@ -89,11 +89,11 @@ func TestAudit(t *testing.T) {
 		ledger []row
 		want   string
 	}{
-		"tested":       {[]row{of("a", "./core/raw.TestGet", "tested", ""), good}, ""},
-		"two tests":    {[]row{of("a", "./core/raw.TestGet, ./.TestOpen", "tested", ""), good}, ""},
-		"waits":        {[]row{of("a", "", "waits", "stale reads"), good}, ""},
-		"row missing":  {[]row{good}, "a_test.go TestA raw: 0 rows, not 1"},
-		"row twice":    {[]row{good, good, of("a", "", "n/a", "x")}, "b_test.go TestB raw: 2 rows, not 1"},
+		"tested":      {[]row{of("a", "./core/raw.TestGet", "tested", ""), good}, ""},
+		"two tests":   {[]row{of("a", "./core/raw.TestGet, ./.TestOpen", "tested", ""), good}, ""},
+		"waits":       {[]row{of("a", "", "waits", "stale reads"), good}, ""},
+		"row missing": {[]row{good}, "a_test.go TestA raw: 0 rows, not 1"},
+		"row twice":   {[]row{good, good, of("a", "", "n/a", "x")}, "b_test.go TestB raw: 2 rows, not 1"},
 		"row invented": {[]row{of("a", "", "n/a", "x"), good, of("c", "", "n/a", "x")},
 			"c_test.go TestC raw: no such test upstream"},
 		"test missing": {[]row{of("a", "./core/raw.TestPut", "tested", ""), good},
