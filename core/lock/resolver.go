@@ -47,7 +47,13 @@ type Result struct {
 // Resolver is a child machine that resolves the locks that one request has met.
 // Each Start begins a round, which ends when the resolver is Resolved. A reader's
 // resolver may be started again while it still removes the locks of earlier rounds;
-// its parent keeps stepping it until it is Done. Not safe for concurrent use.
+// its parent keeps stepping it until it is Done. The zero value is ready, Resolved
+// and Done. Not safe for concurrent use.
+//
+// A reader puts [Resolver.ResolvedLocks] and [Resolver.CommittedLocks] into the
+// header of each attempt, whenever its call is ready:
+//
+//	hdr.ResolvedLocks, hdr.CommittedLocks = r.ResolvedLocks(), r.CommittedLocks()
 type Resolver struct {
 	result Result
 }
@@ -66,14 +72,24 @@ func (r *Resolver) Step(env *sm.Env, ev *ports.Event, out *sm.Effects) {}
 func (r *Resolver) Cancel() {}
 
 // Resolved reports that no round is in progress: Result can be read.
-func (r *Resolver) Resolved() bool { return false }
+func (r *Resolver) Resolved() bool { return true }
 
 // Done reports that nothing is awaited any more. For writers it is the same as
 // Resolved.
-func (r *Resolver) Done() bool { return false }
+func (r *Resolver) Done() bool { return true }
 
 // Result returns what the last round brought.
 func (r *Resolver) Result() *Result { return &r.result }
+
+// ResolvedLocks returns the transactions, by their start, whose locks a read at
+// Spec.CallerTS may ignore: rolled back, committed after it, or alive and bound to
+// commit after it. For readers only. The list grows with every round, is emptied
+// when a round has another CallerTS, and what was returned once never changes.
+func (r *Resolver) ResolvedLocks() []ports.Timestamp { return nil }
+
+// CommittedLocks returns the transactions whose locked values a read at
+// Spec.CallerTS may take as committed; otherwise like [Resolver.ResolvedLocks].
+func (r *Resolver) CommittedLocks() []ports.Timestamp { return nil }
 
 // CloneInto implements [sm.Cloneable].
 func (r *Resolver) CloneInto(dst *Resolver) { *dst = *r }
