@@ -1,0 +1,125 @@
+package conform
+
+import (
+	"math"
+
+	"github.com/tikvx/tikvx/ports"
+)
+
+// commands builds the request of each command, with a key by which its region is
+// found.
+var commands = map[string]func(a *args) ([]byte, ports.Request){
+	"get": func(a *args) ([]byte, ports.Request) {
+		return a.key("k"), &ports.GetRequest{Key: a.key("k"), TS: a.ts("ts")}
+	},
+	"batch-get": func(a *args) ([]byte, ports.Request) {
+		return a.keys("keys")[0], &ports.BatchGetRequest{Keys: a.keys("keys"), TS: a.ts("ts")}
+	},
+	"scan": func(a *args) ([]byte, ports.Request) {
+		return a.key(""), &ports.ScanRequest{
+			Range: a.rng(), TS: a.ts("ts"), Limit: a.limit(), KeyOnly: a.has("keys-only"), Reverse: a.has("reverse"),
+		}
+	},
+	"prewrite": prewrite,
+	"commit": func(a *args) ([]byte, ports.Request) {
+		return a.keys("keys")[0], &ports.CommitRequest{
+			Keys: a.keys("keys"), StartTS: a.ts("start"), CommitTS: a.ts("commit"), Primary: a.primary(),
+			IsPrimary: string(a.primary()) == string(a.keys("keys")[0]),
+		}
+	},
+	"rollback": func(a *args) ([]byte, ports.Request) {
+		return a.keys("keys")[0], &ports.BatchRollbackRequest{Keys: a.keys("keys"), StartTS: a.ts("start")}
+	},
+	"check-txn": func(a *args) ([]byte, ports.Request) {
+		return a.key("primary"), &ports.CheckTxnStatusRequest{
+			Primary: a.key("primary"), LockTS: a.ts("lock"), CallerStartTS: a.ts("caller"), CurrentTS: a.ts("current"),
+			RollbackIfNotExist: a.has("rollback"), ResolvingPessimisticLock: a.has("pessimistic"),
+			VerifyIsPrimary: a.has("verify"),
+		}
+	},
+	"resolve": func(a *args) ([]byte, ports.Request) {
+		return a.key(""), &ports.ResolveLockRequest{StartTS: a.ts("start"), CommitTS: a.ts("commit"), Keys: a.keys("keys")}
+	},
+	"heartbeat": func(a *args) ([]byte, ports.Request) {
+		return a.key("primary"), &ports.TxnHeartBeatRequest{
+			Primary: a.key("primary"), StartTS: a.ts("start"), AdviseLockTTL: a.number("ttl", 0),
+		}
+	},
+	"pessimistic-rollback": func(a *args) ([]byte, ports.Request) {
+		return a.key(""), &ports.PessimisticRollbackRequest{
+			Keys: a.keys("keys"), StartTS: a.ts("start"), ForUpdateTS: a.ts("for-update"),
+		}
+	},
+	"raw-get": func(a *args) ([]byte, ports.Request) {
+		return a.key("k"), &ports.RawGetRequest{Key: a.key("k"), CF: a.text("cf")}
+	},
+	"raw-batch-get": func(a *args) ([]byte, ports.Request) {
+		return a.keys("keys")[0], &ports.RawBatchGetRequest{Keys: a.keys("keys"), CF: a.text("cf")}
+	},
+	"raw-put": func(a *args) ([]byte, ports.Request) {
+		return a.key("k"), &ports.RawPutRequest{
+			Key: a.key("k"), Value: []byte(a.text("v")), TTL: a.number("ttl", 0), CF: a.text("cf"), ForCAS: a.has("for-cas"),
+		}
+	},
+	"raw-batch-put": func(a *args) ([]byte, ports.Request) {
+		return a.pairs()[0].Key, &ports.RawBatchPutRequest{Pairs: a.pairs(), CF: a.text("cf")}
+	},
+	"raw-delete": func(a *args) ([]byte, ports.Request) {
+		return a.key("k"), &ports.RawDeleteRequest{Key: a.key("k"), CF: a.text("cf"), ForCAS: a.has("for-cas")}
+	},
+	"raw-batch-delete": func(a *args) ([]byte, ports.Request) {
+		return a.keys("keys")[0], &ports.RawBatchDeleteRequest{Keys: a.keys("keys"), CF: a.text("cf")}
+	},
+	"raw-delete-range": func(a *args) ([]byte, ports.Request) {
+		return a.key("from"), &ports.RawDeleteRangeRequest{Range: a.rng(), CF: a.text("cf")}
+	},
+	"raw-scan": func(a *args) ([]byte, ports.Request) {
+		return a.key(""), &ports.RawScanRequest{
+			Range: a.rng(), Limit: a.limit(), KeyOnly: a.has("keys-only"), Reverse: a.has("reverse"), CF: a.text("cf"),
+		}
+	},
+	"raw-ttl": func(a *args) ([]byte, ports.Request) {
+		return a.key("k"), &ports.RawGetKeyTTLRequest{Key: a.key("k"), CF: a.text("cf")}
+	},
+	"raw-cas": func(a *args) ([]byte, ports.Request) {
+		return a.key("k"), &ports.RawCompareAndSwapRequest{
+			Key: a.key("k"), Value: []byte(a.text("v")), Previous: []byte(a.text("was")), PreviousAbsent: a.has("absent"),
+			TTL: a.number("ttl", 0), CF: a.text("cf"), Delete: a.has("delete"),
+		}
+	},
+}
+
+func prewrite(a *args) ([]byte, ports.Request) {
+	req := &ports.PrewriteRequest{
+		Primary: a.key("primary"), StartTS: a.ts("start"), TTL: a.number("ttl", 100), MinCommitTS: a.ts("min-commit"),
+	}
+	kinds := map[string]ports.LockKind{
+		"put": ports.KindPut, "delete": ports.KindDelete, "lock": ports.KindLock, "insert": ports.KindInsert,
+		"check": ports.KindCheckNotExists,
+	}
+	for _, f := range a.lines() {
+		kind, ok := kinds[f[0]]
+		if !ok || len(f) < 2 {
+			a.d.Fatalf(a.t, "mutation %q", f)
+		}
+		m := ports.Mutation{Kind: kind, Key: []byte(a.prefix + f[1])}
+		if len(f) > 2 {
+			m.Value = []byte(f[2])
+		}
+		req.Mutations = append(req.Mutations, m)
+	}
+	req.TxnSize = uint64(len(req.Mutations))
+	return req.Primary, req
+}
+
+// primary is primary=…, or the first of the keys.
+func (a *args) primary() []byte {
+	if a.has("primary") {
+		return a.key("primary")
+	}
+	return a.keys("keys")[0]
+}
+
+func (a *args) limit() uint32 {
+	return uint32(min(a.number("limit", 100), math.MaxUint32))
+}

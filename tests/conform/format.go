@@ -1,0 +1,168 @@
+package conform
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/tikvx/tikvx/ports"
+)
+
+// format writes a reply as scripts expect it.
+func format(reply ports.Reply) string {
+	var b strings.Builder
+	switch r := reply.(type) {
+	case *ports.GetReply:
+		point(&b, r.Err, r.NotFound, r.Value)
+	case *ports.BatchGetReply:
+		many(&b, r.Err, r.Pairs)
+	case *ports.ScanReply:
+		many(&b, r.Err, r.Pairs)
+	case *ports.PrewriteReply:
+		failures(&b, r.Errors)
+	case *ports.CommitReply:
+		verdict(&b, r.Err)
+	case *ports.BatchRollbackReply:
+		verdict(&b, r.Err)
+	case *ports.ResolveLockReply:
+		verdict(&b, r.Err)
+	case *ports.PessimisticRollbackReply:
+		failures(&b, r.Errors)
+	case *ports.TxnHeartBeatReply:
+		if r.Err == nil {
+			fmt.Fprintf(&b, "ttl=%d\n", r.TTL)
+			break
+		}
+		verdict(&b, r.Err)
+	case *ports.CheckTxnStatusReply:
+		status(&b, r)
+	default:
+		raw(&b, reply)
+	}
+	return b.String()
+}
+
+func raw(b *strings.Builder, reply ports.Reply) {
+	switch r := reply.(type) {
+	case *ports.RawGetReply:
+		text(b, r.Text, func() { point(b, nil, r.NotFound, r.Value) })
+	case *ports.RawBatchGetReply:
+		many(b, nil, r.Pairs)
+	case *ports.RawScanReply:
+		many(b, nil, r.Pairs)
+	case *ports.RawWriteReply:
+		text(b, r.Text, func() { b.WriteString("ok\n") })
+	case *ports.RawGetKeyTTLReply:
+		text(b, r.Text, func() {
+			if r.NotFound {
+				b.WriteString("not found\n")
+				return
+			}
+			fmt.Fprintf(b, "ttl=%d\n", r.TTL)
+		})
+	case *ports.RawCompareAndSwapReply:
+		text(b, r.Text, func() { swap(b, r) })
+	default:
+		fmt.Fprintf(b, "unexpected %T\n", reply)
+	}
+}
+
+func swap(b *strings.Builder, r *ports.RawCompareAndSwapReply) {
+	fmt.Fprintf(b, "swapped=%v ", r.Succeeded)
+	if r.PreviousAbsent {
+		b.WriteString("was absent\n")
+		return
+	}
+	fmt.Fprintf(b, "was %s\n", r.Previous)
+}
+
+func text(b *strings.Builder, failure string, ok func()) {
+	if failure != "" {
+		b.WriteString("refused\n")
+		return
+	}
+	ok()
+}
+
+func point(b *strings.Builder, err *ports.KeyError, absent bool, value []byte) {
+	switch {
+	case err != nil:
+		verdict(b, err)
+	case absent:
+		b.WriteString("not found\n")
+	default:
+		fmt.Fprintf(b, "%s\n", value)
+	}
+}
+
+func many(b *strings.Builder, err *ports.KeyError, pairs []ports.Pair) {
+	if err != nil {
+		verdict(b, err)
+		return
+	}
+	if len(pairs) == 0 {
+		b.WriteString("nothing\n")
+	}
+	for _, p := range pairs {
+		if p.Err != nil {
+			verdict(b, p.Err)
+			continue
+		}
+		fmt.Fprintf(b, "%s=%s\n", p.Key, p.Value)
+	}
+}
+
+func failures(b *strings.Builder, errs []ports.KeyError) {
+	if len(errs) == 0 {
+		b.WriteString("ok\n")
+	}
+	for i := range errs {
+		verdict(b, &errs[i])
+	}
+}
+
+func status(b *strings.Builder, r *ports.CheckTxnStatusReply) {
+	if r.Err != nil {
+		verdict(b, r.Err)
+		return
+	}
+	actions := map[ports.TxnAction]string{
+		ports.ActionNone: "none", ports.ActionTTLExpireRollback: "ttl-expire-rollback",
+		ports.ActionLockNotExistRollback: "lock-not-exist-rollback", ports.ActionMinCommitTSPushed: "min-commit-ts-pushed",
+		ports.ActionTTLExpirePessimisticRollback: "ttl-expire-pessimistic-rollback",
+		ports.ActionLockNotExistDoNothing:        "lock-not-exist-do-nothing",
+	}
+	fmt.Fprintf(b, "ttl=%d commit=%s action=%s\n", r.TTL, formatTS(r.CommitTS), actions[r.Action])
+}
+
+// verdict writes a key error with what clients depend on.
+func verdict(b *strings.Builder, err *ports.KeyError) {
+	if err == nil {
+		b.WriteString("ok\n")
+		return
+	}
+	switch err.Kind {
+	case ports.KeyLocked:
+		l := &err.Lock
+		fmt.Fprintf(b, "locked key=%s primary=%s start=%s ttl=%d\n", l.Key, l.Primary, formatTS(l.StartTS), l.TTL)
+	case ports.KeyWriteConflict:
+		fmt.Fprintf(b, "write conflict key=%s start=%s conflict=%s commit=%s\n", err.Key, formatTS(err.StartTS),
+			formatTS(err.ConflictTS), formatTS(err.ConflictCommitTS))
+	case ports.KeyAlreadyExists:
+		fmt.Fprintf(b, "already exists key=%s\n", err.Key)
+	case ports.KeyCommitTSExpired:
+		fmt.Fprintf(b, "commit ts expired start=%s attempted=%s min=%s\n", formatTS(err.StartTS),
+			formatTS(err.AttemptedCommitTS), formatTS(err.MinCommitTS))
+	case ports.KeyTxnNotFound:
+		fmt.Fprintf(b, "txn not found start=%s\n", formatTS(err.StartTS))
+	case ports.KeyTxnLockNotFound:
+		b.WriteString("txn lock not found\n")
+	case ports.KeyRetryable:
+		b.WriteString("retryable\n")
+	case ports.KeyAbort:
+		b.WriteString("abort\n")
+	case ports.KeyPrimaryMismatch:
+		fmt.Fprintf(b, "primary mismatch primary=%s\n", err.Lock.Primary)
+	default:
+		fmt.Fprintf(b, "key error %d\n", err.Kind)
+	}
+}
