@@ -40,7 +40,9 @@ type Sent struct {
 // NewRunner returns a runner for m with default knobs and a fixed seed.
 func NewRunner(m sm.Machine) *Runner {
 	knobs := sm.DefaultKnobs()
-	return &Runner{Machine: m, Env: sm.Env{Knobs: &knobs, Rand: sm.NewRand(1), Regions: Regions(nil), Stores: Stores(nil)}}
+	return &Runner{Machine: m, Env: sm.Env{
+		Knobs: &knobs, Rand: sm.NewRand(1), Regions: Regions(nil), Stores: Stores(nil), Txns: Txns(nil),
+	}}
 }
 
 // Feed steps the machine by one event at Now and returns the effects as text.

@@ -71,3 +71,12 @@ func Up(ids ...ports.StoreID) Stores {
 	}
 	return v
 }
+
+// Txns is a view of final transaction statuses that never changes: a plain map.
+type Txns map[ports.Timestamp]sm.TxnStatus
+
+// Status implements [sm.TxnView].
+func (v Txns) Status(start ports.Timestamp) (sm.TxnStatus, bool) {
+	s, ok := v[start]
+	return s, ok
+}
