@@ -28,6 +28,8 @@ type Overlay struct {
 	at     int
 	// more says that pages follow the present one.
 	more bool
+	// fromView says where the pair came from that Next returned last.
+	fromView bool
 }
 
 // InitAscending begins at the start of a range of the view. The first Next wants a
@@ -61,6 +63,7 @@ func (o *Overlay) Next() (ports.KV, Want) {
 		}
 		if order < 0 {
 			o.at++
+			o.fromView = false
 			return o.page[o.at-1], WantNothing
 		}
 		if order == 0 {
@@ -70,10 +73,15 @@ func (o *Overlay) Next() (ports.KV, Want) {
 		deleted := o.cursor.Deleted()
 		o.cursor.Next()
 		if !deleted {
+			o.fromView = true
 			return kv, WantNothing
 		}
 	}
 }
+
+// FromView reports whether the pair that Next returned last is the view's, not the
+// page's.
+func (o *Overlay) FromView() bool { return o.fromView }
 
 // order compares the snapshot's next pair with the view's next entry in the
 // overlay's direction: negative when the pair comes first. It is 0 for equal keys
