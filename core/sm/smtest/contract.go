@@ -86,7 +86,7 @@ func (w *walker) here(path string) bool {
 
 func (w *walker) visit(v reflect.Value, path string) {
 	v = writable(v)
-	switch v.Kind() { //nolint:exhaustive // the rest cannot be part of a machine
+	switch v.Kind() {
 	case reflect.Bool:
 		if w.here(path) {
 			v.SetBool(!v.Bool())
@@ -224,7 +224,7 @@ func deepCopy(v reflect.Value) reflect.Value {
 // deepen replaces what v shares with others by copies.
 func deepen(v reflect.Value) {
 	v = writable(v)
-	switch v.Kind() { //nolint:exhaustive // the rest holds nothing by reference, or cannot be copied
+	switch v.Kind() {
 	case reflect.Struct:
 		for i := range v.NumField() {
 			deepen(v.Field(i))
@@ -276,7 +276,7 @@ func deepen(v reflect.Value) {
 func aliases(a, b reflect.Value, path string) []string {
 	a, b = writable(a), writable(b)
 	var faults []string
-	switch a.Kind() { //nolint:exhaustive // the rest holds nothing by reference
+	switch a.Kind() {
 	case reflect.Struct:
 		for i := range a.NumField() {
 			f := a.Type().Field(i)

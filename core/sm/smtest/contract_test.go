@@ -166,7 +166,7 @@ func TestContractFindsUnfaithfulClone(t *testing.T) {
 type opaque struct{ reply ports.Reply }
 
 func (m *opaque) Step(*sm.Env, *ports.Event, *sm.Effects) {}
-func (m *opaque) Done() bool                              { return false }
+func (m *opaque) Done() bool                              { return m.reply != nil }
 func (m *opaque) String() string                          { return "opaque" }
 func (m *opaque) CloneInto(dst *opaque)                   { *dst = *m }
 func (m *opaque) Fingerprint(*sm.Hash)                    {}

@@ -43,7 +43,7 @@ func writeValue(b *strings.Builder, v reflect.Value) {
 			return
 		}
 	}
-	switch v.Kind() { //nolint:exhaustive // the rest is written as fmt does
+	switch v.Kind() {
 	case reflect.Pointer, reflect.Interface:
 		if v.IsNil() {
 			b.WriteString("nil")
