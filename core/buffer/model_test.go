@@ -158,6 +158,8 @@ func checkOverlay(t require.TestingT, v *modelView, snapshot map[string]string, 
 			continue
 		}
 		require.Equal(t, merged[string(kv.Key)].value, string(kv.Value))
+		_, written := v.state[string(kv.Key)]
+		require.Equal(t, written, o.FromView())
 		got = append(got, string(kv.Key))
 	}
 	require.Equal(t, walk(merged, rng, down), got)
