@@ -1,0 +1,80 @@
+package app
+
+import "errors"
+
+// Outcome says what became of a write.
+type Outcome uint8
+
+// The outcomes of a transaction. The zero value claims nothing.
+const (
+	// Unknown: the write may have taken effect, or may still take effect, or not.
+	Unknown Outcome = iota
+	// Committed: the transaction is committed.
+	Committed
+	// Aborted: the transaction took no effect and never will.
+	Aborted
+)
+
+// The outcomes of a raw write, beside [Unknown].
+const (
+	// Applied: the write took effect.
+	Applied = Committed
+	// NotApplied: the write took no effect and never will.
+	NotApplied = Aborted
+)
+
+// String implements [fmt.Stringer] in the words of transactions.
+func (o Outcome) String() string {
+	switch o {
+	case Unknown:
+		return "unknown"
+	case Committed:
+		return "committed"
+	case Aborted:
+		return "aborted"
+	}
+	return "invalid"
+}
+
+// OutcomeOf returns what became of the write that ended with err, [Committed] for
+// nil. The error may be wrapped or joined with others; if any of them leaves its
+// write unknown, so does the whole. An error without an [*Error] inside is not of
+// this library: it was returned by the function given to Update, whose transaction
+// was then rolled back, so it is [Aborted]. Wrap errors with %w, or this cannot be
+// told. A read writes nothing; its errors are Aborted, too.
+func OutcomeOf(err error) Outcome {
+	if err == nil {
+		return Committed
+	}
+	found := Aborted
+	walk(err, func(e *Error) {
+		if e.Outcome != Aborted {
+			found = Unknown
+		}
+	})
+	return found
+}
+
+// Retryable reports whether it is worth it, and safe, to try again what ended with
+// err: the transaction from its beginning, or the raw call. It is false when the
+// outcome is unknown: the second run could apply the write twice.
+func Retryable(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.retryable && OutcomeOf(err) == NotApplied
+}
+
+// walk visits every Error in the tree of err.
+func walk(err error, visit func(*Error)) {
+	switch e := err.(type) {
+	case *Error:
+		visit(e)
+	case interface{ Unwrap() error }:
+		if inner := e.Unwrap(); inner != nil {
+			walk(inner, visit)
+		}
+	case interface{ Unwrap() []error }:
+		for _, inner := range e.Unwrap() {
+			walk(inner, visit)
+		}
+	}
+}
