@@ -29,6 +29,14 @@ import (
 // so that no failure makes a call spin, and no such pause is longer than half a
 // second, so that a new leader is found soon after it was elected.
 //
+// Hung stores: no attempt waits for its timeout in vain, although no timer is armed
+// for it. The network notices that a store is silent and answers what is in flight
+// there with Lost and [ports.CauseHung] (see [ports.Network]). The call goes on with
+// another peer and reports the store; from then on the store table's probes keep
+// every call away from it until it answers one. While the region elects, calls go
+// round its other peers with pauses of at most half a second, and so find the new
+// leader within that time. A write whose attempt was given up may have been applied.
+//
 // A call is a child machine: its parent starts it, steps it, and attaches the
 // request whenever the call is [Ready]. Not safe for concurrent use.
 type Call struct {
@@ -123,8 +131,8 @@ func (c *Call) Send(env *sm.Env, now ports.Instant, req ports.Request, out *sm.E
 	if c.spec.Timeout > 0 {
 		at = min(at, now.Add(c.spec.Timeout))
 	}
-	if c.round.brief {
-		at = min(at, now.Add(settleTime))
+	if c.round.limit > 0 {
+		at = min(at, now.Add(c.round.limit))
 	}
 	c.header.Region, c.header.Peer = c.region.RegionVersion, c.region.Peers[c.target]
 	c.header.IsRetry = c.header.IsRetry || c.reached > 0
@@ -203,7 +211,7 @@ func (c *Call) onSending(env *sm.Env, ev *ports.Event, out *sm.Effects) {
 
 // onServed ends the call with a reply and teaches the tables what it proves.
 func (c *Call) onServed(env *sm.Env, reply ports.Reply, out *sm.Effects) {
-	if c.target != c.region.Leading || c.failEpoch != c.region.FailEpochs[c.target] {
+	if c.target != c.region.Leading || c.failEpoch != c.region.FailEpochs[c.target] || c.region == c.learnt {
 		c.learnLeader(c.target, out)
 	}
 	if s := env.Stores.Store(c.to.Store); s != nil && s.Liveness != sm.Reachable {

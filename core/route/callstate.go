@@ -2,6 +2,7 @@ package route
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/tikvx/tikvx/core/sm"
 	"github.com/tikvx/tikvx/ports"
@@ -54,6 +55,8 @@ func (c *Call) CloneInto(dst *Call) {
 	tries := append(dst.tries[:0], c.tries...)
 	*dst = *c
 	dst.tries, dst.result.Reply = tries, nil
+	dst.header.ResolvedLocks = slices.Clone(c.header.ResolvedLocks)
+	dst.header.CommittedLocks = slices.Clone(c.header.CommittedLocks)
 }
 
 // Fingerprint implements [sm.Machine].
@@ -102,17 +105,15 @@ func (t *try) fingerprint(h *sm.Hash) {
 	h.Bool(t.failed)
 	h.Bool(t.suspect)
 	h.Bool(t.confirmed)
-	h.Uint(uint64(t.failEpoch))
 	h.Instant(t.owed)
 }
 
 func (r *round) fingerprint(h *sm.Hash) {
 	h.Uint(uint64(r.count))
 	h.Bool(r.answered)
-	h.Bool(r.brief)
+	h.Uint(uint64(r.limit))
 	h.Uint(uint64(r.busies))
 	h.Uint(uint64(r.busyPeer))
-	h.Bool(r.probed)
 }
 
 // String implements [sm.Machine].

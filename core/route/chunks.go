@@ -148,6 +148,12 @@ func reachesEnd(end, bound []byte) bool {
 	return len(end) == 0 || len(bound) > 0 && bytes.Compare(bound, end) <= 0
 }
 
+// holdsBelow reports whether a range holds the keys just below bound; an empty bound
+// is above every key.
+func holdsBelow(rng ports.KeyRange, bound []byte) bool {
+	return reachesEnd(rng.End, bound) && (len(bound) == 0 || bytes.Compare(rng.Start, bound) < 0)
+}
+
 // overlap reports whether two ranges have a key in common.
 func overlap(a, b ports.KeyRange) bool { return beforeEnd(a.Start, b.End) && beforeEnd(b.Start, a.End) }
 

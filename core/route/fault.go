@@ -19,17 +19,41 @@ const (
 	reload
 	// reject: no retry mends it.
 	reject
-	// special: the fault has a handler of its own.
-	special
+	// follow: the peer that the answer names is asked.
+	follow
+	// askLeader: the peer that is believed to lead is asked, if it was not.
+	askLeader
+	// adopt: the regions in the answer take the place of the one that was asked.
+	adopt
+	// yield: the store is left alone for a while.
+	yield
+	// relocate: another store answers at the address.
+	relocate
 )
 
 // remedyFor is the table of region errors. The pause belongs to retry and reload.
-func remedyFor(kind ports.FaultKind) (remedy, backoff.Kind) {
-	switch kind {
-	case ports.FaultNotLeader, ports.FaultRegionNotFound, ports.FaultEpochNotMatch, ports.FaultServerIsBusy,
-		ports.FaultStoreNotMatch:
-		return special, 0
-	case ports.FaultStaleCommand, ports.FaultUndeterminedResult, ports.FaultOther, ports.FaultNone:
+func remedyFor(f *ports.RegionFault) (remedy, backoff.Kind) {
+	switch f.Kind {
+	case ports.FaultNotLeader:
+		return follow, 0
+	case ports.FaultRegionNotFound:
+		return askLeader, 0
+	case ports.FaultEpochNotMatch:
+		return adopt, 0
+	case ports.FaultServerIsBusy:
+		if f.Deadline {
+			// The request's own time was too short; the store demands nothing.
+			return retry, backoff.StaleCommand
+		}
+		return yield, 0
+	case ports.FaultStoreNotMatch:
+		return relocate, 0
+	case ports.FaultOther:
+		if strings.Contains(f.Text, invalidMaxTS) {
+			return reject, 0
+		}
+		return retry, backoff.StaleCommand
+	case ports.FaultStaleCommand, ports.FaultUndeterminedResult, ports.FaultNone:
 		return retry, backoff.StaleCommand
 	case ports.FaultMaxTimestampNotSynced:
 		return retry, backoff.MaxTSNotSynced
@@ -62,11 +86,7 @@ func (c *Call) onFault(env *sm.Env, now ports.Instant, f *ports.RegionFault, out
 	c.ended(now, f.Kind, ports.Cause{})
 	c.maybe = c.maybe || f.MayBeApplied()
 	c.round.answered = c.round.answered || f.Kind != ports.FaultStoreNotMatch
-	what, pause := remedyFor(f.Kind)
-	if f.Kind == ports.FaultOther && strings.Contains(f.Text, invalidMaxTS) {
-		what = reject
-	}
-	switch what {
+	switch what, pause := remedyFor(f); what {
 	case retry:
 		c.pause(env, now, pause, 0, out)
 	case reload:
@@ -74,8 +94,16 @@ func (c *Call) onFault(env *sm.Env, now ports.Instant, f *ports.RegionFault, out
 		c.pause(env, now, pause, 0, out)
 	case reject:
 		c.fail(sm.FailRejected)
-	case special:
-		c.onSpecial(env, now, f, out)
+	case follow:
+		c.onNotLeader(env, now, f.Leader, out)
+	case askLeader:
+		c.onRegionNotFound(env, now, out)
+	case adopt:
+		c.onEpochNotMatch(env, now, f, out)
+	case yield:
+		c.onBusy(env, now, f, out)
+	case relocate:
+		c.onStoreNotMatch(env, now, out)
 	}
 }
 
@@ -88,23 +116,8 @@ func (c *Call) ended(now ports.Instant, fault ports.FaultKind, cause ports.Cause
 	t.spent += now.Sub(c.sentAt)
 }
 
-func (c *Call) onSpecial(env *sm.Env, now ports.Instant, f *ports.RegionFault, out *sm.Effects) {
-	switch f.Kind { //nolint:exhaustive // the kinds that remedyFor calls special
-	case ports.FaultNotLeader:
-		c.onNotLeader(env, now, f.Leader, out)
-	case ports.FaultRegionNotFound:
-		c.onRegionNotFound(env, now, out)
-	case ports.FaultEpochNotMatch:
-		c.onEpochNotMatch(env, now, f, out)
-	case ports.FaultServerIsBusy:
-		c.onBusy(env, now, f, out)
-	case ports.FaultStoreNotMatch:
-		c.onStoreNotMatch(env, now, out)
-	}
-}
-
 // onNotLeader goes to the peer that the answer names, if there is reason to
-// believe it: followers go on naming a dead leader until they elect another.
+// believe it; at once, unless that peer has been asked in vain before.
 func (c *Call) onNotLeader(env *sm.Env, now ports.Instant, hint ports.Peer, out *sm.Effects) {
 	c.try(c.target).notLeader = true
 	i := peerIndex(c.region.Peers, hint.ID)
@@ -117,15 +130,20 @@ func (c *Call) onNotLeader(env *sm.Env, now ports.Instant, hint ports.Peer, out 
 		c.pause(env, now, backoff.RegionScheduling, 0, out)
 	default:
 		t := c.try(i)
-		circle := t.notLeader
-		t.notLeader, t.failed, t.suspect, t.confirmed = false, false, false, true
+		// Whoever said no, or nothing, before: either it has changed its mind since,
+		// or those that name it are wrong.
+		again := t.notLeader || t.failed
 		if t.attempts >= leaderAttempts || t.spent >= leaderTime {
+			if again {
+				c.pause(env, now, backoff.RegionScheduling, 0, out)
+				return
+			}
 			t.attempts, t.spent = leaderAttempts-1, 0
 		}
+		t.notLeader, t.failed, t.suspect, t.confirmed = false, false, false, true
 		c.leading = i
 		c.learnLeader(i, out)
-		if circle {
-			// Two peers that name each other are electing.
+		if again {
 			c.pause(env, now, backoff.RegionScheduling, 0, out)
 			return
 		}
@@ -134,17 +152,14 @@ func (c *Call) onNotLeader(env *sm.Env, now ports.Instant, hint ports.Peer, out 
 }
 
 // plausible reports whether a peer can lead as far as this client knows: its store
-// is well, and if the peer failed in this round, a probe has answered since.
+// is well. Followers go on naming a dead leader until they elect another.
 func (c *Call) plausible(env *sm.Env, i int) bool {
 	if !canLead(&c.region.Peers[i]) {
 		return false
 	}
-	s, t := env.Stores.Store(c.region.Peers[i].Store), c.at(i)
-	switch standingOf(s) {
-	case unresolved:
+	switch standingOf(env.Stores.Store(c.region.Peers[i].Store)) {
+	case unresolved, reachable:
 		return true
-	case reachable:
-		return !t.failed || s.FailEpoch != t.failEpoch
 	case doubtful, unreachable, removed:
 		return false
 	}
@@ -195,10 +210,10 @@ func (c *Call) onEpochNotMatch(env *sm.Env, now ports.Instant, f *ports.RegionFa
 
 // holds reports whether a region is the one that the call looks for.
 func (c *Call) holds(r *ports.Region, key []byte) bool {
-	if c.spec.By != ByEnd {
-		return r.Range.Contains(key)
+	if c.spec.By == ByEnd {
+		return holdsBelow(r.Range, key)
 	}
-	return reachesEnd(r.Range.End, key) && (len(key) == 0 || string(r.Range.Start) < string(key))
+	return r.Range.Contains(key)
 }
 
 // entry makes an entry of a region that the target's store knows; nil when no
@@ -235,22 +250,19 @@ func (c *Call) onBusy(env *sm.Env, now ports.Instant, f *ports.RegionFault, out 
 	t.owed = now.Add(demanded)
 	if f.Wait > 0 {
 		learn(ports.Fact{Kind: ports.FactStoreBusy, Store: c.to.Store, Wait: f.Wait}, out)
-	} else if c.target == c.leading && !c.round.probed {
+	} else if c.target == c.leading {
 		if id := c.region.Peers[c.target].ID; c.round.busyPeer != id {
 			c.round.busyPeer, c.round.busies = id, 0
 		}
-		c.round.busies++
-		if c.round.busies >= busyDoubts {
-			t.suspect, c.round.probed = true, true
-		}
+		c.round.busies = min(c.round.busies+1, busyDoubts)
+		t.suspect = c.round.busies == busyDoubts
 	}
 	c.route(env, now, out)
 }
 
 // onStoreNotMatch reports that another store answers at the address.
 func (c *Call) onStoreNotMatch(env *sm.Env, now ports.Instant, out *sm.Effects) {
-	t := c.try(c.target)
-	t.failed, t.failEpoch = true, c.failEpoch
+	c.try(c.target).failed = true
 	learn(ports.Fact{Kind: ports.FactStoreMismatch, Store: c.to.Store, FailEpoch: c.failEpoch}, out)
 	c.route(env, now, out)
 }
@@ -259,8 +271,7 @@ func (c *Call) onStoreNotMatch(env *sm.Env, now ports.Instant, out *sm.Effects) 
 // the next peer is asked at once.
 func (c *Call) onUnanswered(env *sm.Env, now ports.Instant, cause ports.Cause, out *sm.Effects) {
 	c.ended(now, ports.FaultNone, cause)
-	t := c.try(c.target)
-	t.failed, t.failEpoch = true, c.failEpoch
+	c.try(c.target).failed = true
 	switch cause.Kind {
 	case ports.CauseClosed, ports.CauseRejected, ports.CauseMalformed:
 		c.refused(cause)

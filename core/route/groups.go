@@ -79,7 +79,13 @@ func (g *Groups) onAsking(env *sm.Env, ev *ports.Event, out *sm.Effects) {
 	case ports.CauseMalformed:
 		g.finish(sm.Failure{Code: sm.FailProtocol, Cause: ev.Cause})
 	case ports.CauseTimeout, ports.CauseConnection, ports.CauseNotFound, ports.CauseHung:
-		g.finish(sm.Failure{Code: sm.FailDeadline, Cause: ev.Cause})
+		if g.stale == (ports.RegionVersion{}) || ev.Now >= g.deadline {
+			g.finish(sm.Failure{Code: sm.FailDeadline, Cause: ev.Cause})
+			return
+		}
+		// PD may never hear of anything newer: the stale version is what there is.
+		g.stale = ports.RegionVersion{}
+		g.advance(env, ev.Now, out)
 	}
 }
 
@@ -138,7 +144,7 @@ func (g *Groups) ask(env *sm.Env, now ports.Instant, from int, r *sm.Region, out
 		Kind: ports.AskRegion, Key: slices.Clone(env.RegionKey(g.keys[from])), Deadline: g.deadline,
 	}
 	if r != nil {
-		ask.Newer = g.stale
+		ask.Newer, ask.Deadline = g.stale, min(g.deadline, now.Add(newerTime))
 	}
 	if last := len(g.keys) - 1; last > from {
 		ask.Until = slices.Clone(env.RegionKey(key.Next(g.keys[last])))

@@ -55,7 +55,7 @@ func (l *load) doubt(rng ports.KeyRange) {
 	case ports.QueryRegion:
 		touched = rng.Contains(l.key)
 	case ports.QueryRegionByEnd:
-		touched = reachesEnd(rng.End, l.key) && (len(l.key) == 0 || bytes.Compare(rng.Start, l.key) < 0)
+		touched = holdsBelow(rng, l.key)
 	case ports.QueryRegions:
 		touched = overlap(rng, ports.KeyRange{Start: l.key, End: l.end})
 	case ports.QueryStore, ports.QueryStores:
@@ -74,7 +74,7 @@ func (t *RegionTable) loadFor(env *sm.Env, now ports.Instant, ask *ports.Ask, ou
 	if t.crowded() {
 		return
 	}
-	l := load{kind: ports.QueryRegion, key: ask.Key}
+	l := load{kind: ports.QueryRegion, key: ask.Key, fresh: ask.Newer != ports.RegionVersion{} || t.distrusts(ask)}
 	switch {
 	case ask.Kind == ports.AskRegionByEnd:
 		l.kind = ports.QueryRegionByEnd
@@ -83,6 +83,16 @@ func (t *RegionTable) loadFor(env *sm.Env, now ports.Instant, ask *ports.Ask, ou
 	}
 	l.query(env, now, out)
 	t.loads = append(t.loads, l)
+}
+
+// distrusts reports whether a question is about an entry that must not be used: what
+// PD's followers say may be where it came from.
+func (t *RegionTable) distrusts(ask *ports.Ask) bool {
+	at, ok := t.index.chunks.floor(ask.Key)
+	if ask.Kind == ports.AskRegionByEnd {
+		at, ok = t.index.chunks.below(ask.Key)
+	}
+	return ok && gone(t.index.chunks.at(at))
 }
 
 // crowded reports whether no load may begin.
@@ -108,10 +118,10 @@ func (l *load) query(env *sm.Env, now ports.Instant, out *sm.Effects) {
 }
 
 // pause waits before the next query.
-func (l *load) pause(env *sm.Env, now ports.Instant, out *sm.Effects) {
+func (l *load) pause(env *sm.Env, now ports.Instant, kind backoff.Kind, out *sm.Effects) {
 	tok := env.Token()
 	l.gen, l.pausing, l.fresh = tok.Gen, true, true
-	out.Arm(tok, now.Add(l.retries.Next(backoff.PDRPC, &env.Rand, 0)), backoff.PDRPC.String())
+	out.Arm(tok, now.Add(l.retries.Next(kind, &env.Rand, 0)), kind.String())
 }
 
 // awaited returns the load that awaits an event, -1 if none does.
@@ -155,13 +165,31 @@ func (t *RegionTable) onPlaced(env *sm.Env, ev *ports.Event, out *sm.Effects) {
 	case l.doubted:
 		l.fresh = true
 		l.query(env, ev.Now, out)
+	case slices.ContainsFunc(ev.Regions, func(r ports.Region) bool { return l.finds(&r, key) }):
+		// PD has not heard yet of what is newer.
+		l.resume(key)
+		l.pause(env, ev.Now, backoff.RegionMiss, out)
 	default:
-		if l.kind == ports.QueryRegions {
-			l.key = key
-		}
-		l.pause(env, ev.Now, out)
+		// PD knows no region there: it has a gap, or has just started.
+		l.resume(key)
+		l.pause(env, ev.Now, backoff.PDRPC, out)
 	}
 	t.loadRest(env, ev.Now, out)
+}
+
+// resume lets the next query of a range begin at a key.
+func (l *load) resume(key []byte) {
+	if l.kind == ports.QueryRegions {
+		l.key = key
+	}
+}
+
+// finds reports whether a region is the one that a load looks for at a key.
+func (l *load) finds(r *ports.Region, key []byte) bool {
+	if l.kind == ports.QueryRegionByEnd {
+		return holdsBelow(r.Range, key)
+	}
+	return r.Range.Contains(key)
 }
 
 // foundGone reports whether the table knows that this very version of a region is
@@ -183,7 +211,7 @@ func (t *RegionTable) onRefused(env *sm.Env, ev *ports.Event, out *sm.Effects) {
 		t.loads = slices.Delete(t.loads, i, i+1)
 		t.loadRest(env, ev.Now, out)
 	case ports.CauseNone, ports.CauseTimeout, ports.CauseConnection, ports.CauseNotFound, ports.CauseHung:
-		t.loads[i].pause(env, ev.Now, out)
+		t.loads[i].pause(env, ev.Now, backoff.PDRPC, out)
 		t.settle(env, ev.Now, out)
 	}
 }

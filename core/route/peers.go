@@ -14,9 +14,10 @@ const (
 	// believed to lead (client-go: 10 attempts, 50 s).
 	leaderAttempts = 10
 	leaderTime     = 50 * time.Second
-	// busyDoubts is the number of plain ServerIsBusy answers after which the
-	// others are asked whether the peer leads at all: a store can be busy before it
-	// gets to the question (tikv: src/server/service, before the Raft check).
+	// busyDoubts is the number of plain ServerIsBusy answers from which on the
+	// others are asked, after each, whether the peer leads at all: a store can be
+	// busy before it gets to the question (tikv: src/read_pool.rs, before the Raft
+	// check).
 	busyDoubts = 2
 	// desperateRounds is the number of rounds after which a read is sent to a
 	// store that probes call dead, though others answer.
@@ -33,8 +34,6 @@ type try struct {
 	notLeader, failed, suspect bool
 	// confirmed: another peer named it as the leader.
 	confirmed bool
-	// failEpoch is its store's when it failed.
-	failEpoch uint32
 	// owed is the instant until which its store demanded a pause. It is waited for
 	// when the peer is picked again, or when nobody is left, but not on the way to
 	// another peer.
@@ -47,13 +46,12 @@ type round struct {
 	count uint8
 	// answered: some peer gave an answer.
 	answered bool
-	// brief shortens the next attempt: it goes to a store that is probably dead.
-	brief bool
-	// busies counts plain busy answers of busyPeer while it was believed to lead;
-	// probed: the others have been asked about it.
+	// limit bounds the next attempt when it goes to a store that is probably dead.
+	limit time.Duration
+	// busies counts plain busy answers of busyPeer while it was believed to lead, up
+	// to busyDoubts; later rounds go on counting.
 	busies   uint8
 	busyPeer ports.PeerID
-	probed   bool
 }
 
 // at returns what happened to a peer; the zero try if nothing did.
@@ -121,7 +119,10 @@ func (c *Call) pick(env *sm.Env, now ports.Instant, out *sm.Effects) {
 		c.pause(env, now, backoff.TiKVRPC, settleTime, out)
 		return
 	}
-	c.round.brief = desperate && c.round.answered
+	c.round.limit = 0
+	if desperate {
+		c.round.limit = c.patience()
+	}
 	c.target, c.failEpoch = i, s.FailEpoch
 	c.to = ports.Endpoint{Store: s.ID, Address: s.Address}
 	c.state, c.wait = callReady, 0
@@ -138,11 +139,7 @@ func (c *Call) choose(env *sm.Env) (i int, desperate bool) {
 	}
 	lead := c.at(c.leading)
 	if lead.suspect {
-		// Nobody knows better: go on waiting for the busy store.
-		c.try(c.leading).suspect = false
-		if c.leads(env) {
-			return c.leading, false
-		}
+		return -1, false // nobody knows better: the busy store is waited for, and PD asked
 	}
 	if lead.attempts == 0 && !lead.notLeader && !lead.failed &&
 		standingOf(env.Stores.Store(c.region.Peers[c.leading].Store)) == reachable {
@@ -221,6 +218,16 @@ func (c *Call) deadOne(env *sm.Env) int {
 	return best
 }
 
+// patience is how long an attempt may last that goes to a store of which probes say
+// that it is dead. It must be short, for the store may be hung, but if probes are
+// wrong about a store that is slow, requests must get through in the end.
+func (c *Call) patience() time.Duration {
+	if c.round.answered {
+		return settleTime
+	}
+	return settleTime << min(c.round.count, 6)
+}
+
 // eligible reports whether a peer may be asked at all in this round.
 func (c *Call) eligible(i int) bool {
 	p, t := &c.region.Peers[i], c.at(i)
@@ -261,11 +268,14 @@ func (c *Call) onResolving(env *sm.Env, ev *ports.Event, out *sm.Effects) {
 	c.route(env, ev.Now, out)
 }
 
-// endRound pauses, unless a pause has just ended, and has the region loaded anew.
+// endRound pauses, unless a pause has just ended, and has the region loaded anew. What
+// the peer that is believed to lead demands comes before what others do.
 func (c *Call) endRound(env *sm.Env, now ports.Instant, out *sm.Effects) {
-	owed := ports.Instant(0)
-	for i := range c.tries {
-		owed = max(owed, c.tries[i].owed)
+	owed := c.at(c.leading).owed
+	if owed <= now {
+		for i := range c.tries {
+			owed = max(owed, c.tries[i].owed)
+		}
 	}
 	answered := c.round.answered
 	c.startOver()
@@ -286,5 +296,5 @@ func (c *Call) endRound(env *sm.Env, now ports.Instant, out *sm.Effects) {
 func (c *Call) startOver() {
 	c.avoid, c.learnt = c.region, nil
 	c.tries = c.tries[:0]
-	c.round = round{count: c.round.count + 1}
+	c.round = round{count: c.round.count + 1, busies: c.round.busies, busyPeer: c.round.busyPeer}
 }

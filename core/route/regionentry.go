@@ -26,8 +26,9 @@ func (t *RegionTable) insert(env *sm.Env, now ports.Instant, r *ports.Region, le
 		return false
 	}
 	t.evict(r.Range)
-	e := &sm.Region{Region: *r, Leading: leading, FailEpochs: t.failEpochs(env, r), Slot: t.slot()}
-	e.Expiry = now.Add(env.Knobs.RegionTTL + jitter(&env.Rand, env.Knobs.RegionTTLJitter))
+	e := &sm.Region{
+		Region: *r, Leading: leading, FailEpochs: t.failEpochs(env, r), Slot: t.slot(), Expiry: t.expiry(env, now),
+	}
 	t.shareBounds(e)
 	t.index.insert(e)
 	t.changed = true

@@ -3,6 +3,7 @@ package route
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/tikvx/tikvx/core/sm"
 	"github.com/tikvx/tikvx/ports"
@@ -132,12 +133,14 @@ func (t *RegionTable) onLearn(env *sm.Env, ev *ports.Event, out *sm.Effects) {
 	}
 	switch f.Kind {
 	case ports.FactLeader:
-		t.onLeader(env, f)
+		if t.onLeader(env, ev.Now, f) {
+			t.settle(env, ev.Now, out)
+		}
 	case ports.FactEpoch:
 		t.onEpoch(env, ev.Now, f)
 		t.settle(env, ev.Now, out)
 	case ports.FactRegionGone:
-		t.onGone(f)
+		t.onGone(ev.Now, f)
 	case ports.FactStoreFailed, ports.FactStoreAlive, ports.FactStoreMismatch, ports.FactStoreBusy,
 		ports.FactTxn, ports.FactTimestamp:
 	}
@@ -157,19 +160,20 @@ func (t *RegionTable) entry(f *ports.Fact) (place, *sm.Region) {
 }
 
 // onLeader notes who leads. The peer's store is believed again from here on: the
-// fact was learnt under its present fail epoch.
-func (t *RegionTable) onLeader(env *sm.Env, f *ports.Fact) {
+// fact was learnt under its present fail epoch. An entry that was to be loaded anew
+// is good again, for the region's own peers speak of it; reports that.
+func (t *RegionTable) onLeader(env *sm.Env, now ports.Instant, f *ports.Fact) (revived bool) {
 	at, old := t.entry(f)
 	if old == nil {
-		return
+		return false
 	}
 	leading := peerIndex(old.Peers, f.Peer.ID)
 	if leading < 0 {
-		return
+		return false
 	}
 	epoch := storeEpoch(env, old.Peers[leading].Store)
-	if leading == old.Leading && epoch == old.FailEpochs[leading] {
-		return
+	if leading == old.Leading && epoch == old.FailEpochs[leading] && !gone(old) {
+		return false
 	}
 	r := *old
 	r.Leading = leading
@@ -178,8 +182,18 @@ func (t *RegionTable) onLeader(env *sm.Env, f *ports.Fact) {
 		r.FailEpochs[leading] = epoch
 		r.FailEpochs = t.share(r.FailEpochs)
 	}
+	if gone(old) {
+		r.Expiry = t.expiry(env, now)
+	}
 	t.index.replace(at, &r)
 	t.changed = true
+	return gone(old)
+}
+
+// expiry returns the end of a life that begins now.
+func (t *RegionTable) expiry(env *sm.Env, now ports.Instant) ports.Instant {
+	limit := uint64(max(env.Knobs.RegionTTLJitter, 0))
+	return now.Add(env.Knobs.RegionTTL + time.Duration(env.Rand.Below(limit)))
 }
 
 // onEpoch takes over the regions that a store knows in place of the one that
@@ -196,13 +210,14 @@ func (t *RegionTable) onEpoch(env *sm.Env, now ports.Instant, f *ports.Fact) {
 		t.insert(env, now, r, leader)
 	}
 	if !known {
-		t.onGone(f)
+		t.onGone(now, f)
 	}
 }
 
-// onGone invalidates an entry: it is loaded anew before it is used again. It stays
-// in its place until then, so that what is older is still refused.
-func (t *RegionTable) onGone(f *ports.Fact) {
+// onGone invalidates an entry: it is loaded anew before it is used again. For a while
+// it stays in its place, so that what is older is refused: it is what PD knew before
+// it heard of the change. If PD goes on saying so, that is what there is.
+func (t *RegionTable) onGone(now ports.Instant, f *ports.Fact) {
 	at, old := t.entry(f)
 	if old == nil {
 		return
@@ -214,17 +229,16 @@ func (t *RegionTable) onGone(f *ports.Fact) {
 		return
 	}
 	r := *old
-	r.Expiry = -old.Expiry
+	r.Expiry = -min(old.Expiry, now.Add(newerTime))
 	t.index.replace(at, &r)
 	t.changed = true
 }
 
-// gone reports whether an entry was invalidated: its expiry is then the negative
-// of what it was, so that every comparison with the present finds it expired.
+// gone reports whether an entry was invalidated: its expiry is then negative, so that
+// every comparison with the present finds it expired.
 func gone(r *sm.Region) bool { return r.Expiry < 0 }
 
-// dead reports whether an entry has outlived its time to live, so that it protects
-// its range from older answers no more.
+// dead reports whether an entry protects its range from older answers no more.
 func dead(r *sm.Region, now ports.Instant) bool { return max(r.Expiry, -r.Expiry) <= now }
 
 func (t *RegionTable) onTimer(env *sm.Env, ev *ports.Event, out *sm.Effects) {

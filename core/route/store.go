@@ -92,16 +92,15 @@ func (s *store) onUnknown(out *sm.Effects) bool {
 	return shown
 }
 
-// onFailed counts a failure under the fail epoch that was current when its request
-// was sent, and asks a probe whether the store still serves.
+// onFailed asks a probe whether the store still serves, and PD where it is. epoch is
+// the one under which the request was sent that failed: what was sent before the
+// store was last found dead says nothing new.
 func (s *store) onFailed(env *sm.Env, now ports.Instant, epoch uint32, out *sm.Effects) {
 	if epoch != s.entry.FailEpoch || s.entry.Liveness != sm.Reachable {
 		return
 	}
-	e := *s.entry
-	e.FailEpoch++
-	e.Liveness = sm.Suspect
-	s.entry, s.failures = &e, 0
+	s.setLiveness(sm.Suspect)
+	s.failures = 0
 	s.ask(env, now, out)
 	if s.query == 0 {
 		s.resolve(env, now, out)
@@ -142,10 +141,14 @@ func (s *store) onBusy(until ports.Instant) {
 	s.entry = &e
 }
 
-// onUnreachable waits for the next probe.
+// onUnreachable counts the store's failure, once until it answers, and waits for the
+// next probe.
 func (s *store) onUnreachable(env *sm.Env, now ports.Instant, out *sm.Effects) {
 	if s.entry.Liveness != sm.Unreachable {
-		s.setLiveness(sm.Unreachable)
+		e := *s.entry
+		e.FailEpoch++
+		e.Liveness = sm.Unreachable
+		s.entry = &e
 	}
 	s.probe = 0
 	s.failures++

@@ -20,10 +20,11 @@ import (
 //
 //	unresolved ──placed──▶ resolved ──mismatch──▶ unresolved     placed: tombstone, for ever
 //
-// A failure counts once for each fail epoch, however many requests were under way;
-// it starts a probe and asks PD for the store's address anew. An unreachable store
-// is probed every Knobs.ProbeInterval until it answers. Requests never wait for a
-// probe.
+// A failure makes a store Suspect: calls avoid it at once, a probe finds out about it,
+// and PD is asked for its address anew. If the probe answers, nothing has happened. If
+// it fails, the store's fail epoch moves, so that every region entry with a peer there
+// learns of it without being touched; from then on the store is probed every
+// Knobs.ProbeInterval until it answers. Requests never wait for a probe.
 //
 // The zero value is an empty table. Not safe for concurrent use; its views are.
 type StoreTable struct {

@@ -1,8 +1,6 @@
 package route
 
 import (
-	"time"
-
 	"github.com/tikvx/tikvx/core/sm"
 	"github.com/tikvx/tikvx/ports"
 )
@@ -61,7 +59,7 @@ func (t *RegionTable) sweepChunk(env *sm.Env, now ports.Instant, chunk int) {
 			continue
 		}
 		r := *old
-		r.Expiry = now.Add(env.Knobs.RegionTTL + jitter(&env.Rand, env.Knobs.RegionTTLJitter))
+		r.Expiry = t.expiry(env, now)
 		t.index.replace(at, &r)
 		t.changed = true
 	}
@@ -91,9 +89,4 @@ func renewable(env *sm.Env, r *sm.Region) bool {
 		}
 	}
 	return true
-}
-
-// jitter returns a random time below limit.
-func jitter(rnd *sm.Rand, limit time.Duration) time.Duration {
-	return time.Duration(rnd.Below(uint64(max(limit, 0))))
 }
