@@ -36,3 +36,24 @@ type Host struct {
 	// Until returns the time left until a context's deadline; nil means time.Until.
 	Until func(deadline time.Time) time.Duration
 }
+
+// blocking is production's waiter.
+type blocking struct{ signal chan struct{} }
+
+func newBlocking() Waiter { return blocking{make(chan struct{}, 1)} }
+
+// Wait implements [Waiter].
+func (b blocking) Wait(ctx context.Context) {
+	select {
+	case <-b.signal:
+	case <-ctx.Done():
+	}
+}
+
+// Wake implements [Waiter].
+func (b blocking) Wake() {
+	select {
+	case b.signal <- struct{}{}:
+	default:
+	}
+}
