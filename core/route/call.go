@@ -190,6 +190,7 @@ func (c *Call) onSending(env *sm.Env, ev *ports.Event, out *sm.Effects) {
 	case ports.EventReply:
 		c.reached++
 		if ev.Reply == nil {
+			c.maybe = true
 			c.onUnanswered(env, ev.Now, ports.Cause{Kind: ports.CauseMalformed}, out)
 			return
 		}

@@ -47,6 +47,9 @@ func (c *Call) Result() Result { return c.result }
 // success proves anything is for the parent to know.
 func (c *Call) MayBeApplied() bool { return c.maybe }
 
+// Sending reports whether an attempt is under way: submitted and not yet answered.
+func (c *Call) Sending() bool { return c.state == callSending }
+
 // Retried reports whether more than one attempt was submitted since Start.
 func (c *Call) Retried() bool { return c.attempts > 1 }
 
