@@ -1,8 +1,10 @@
 package txn
 
 import (
+	"github.com/tikvx/tikvx/core/backoff"
 	"github.com/tikvx/tikvx/core/buffer"
 	"github.com/tikvx/tikvx/core/sm"
+	"github.com/tikvx/tikvx/core/ts"
 	"github.com/tikvx/tikvx/ports"
 )
 
@@ -21,34 +23,353 @@ type Params struct {
 }
 
 // Commit is the root machine that commits one optimistic transaction.
+//
+//	idle ──Start──▶ prewriting ──all locked──▶ fetching ──▶ deciding ──committed──▶ sweeping ──▶ finished
+//	  │                 │                      │  ▲ ▲ └too small─▶ lagging             ▲             ▲
+//	  │nothing to write │ failed, cancel       │  │ └────Timer────────┘                │             │
+//	  │                 ▼                      ▼  └──expired──── deciding ─────unknown─┼─────────────┤
+//	  └▶ finished    rolling back ◀──failed, cancel───────────── deciding ──aborted──▶ rolling back ─┘
+//
+// The caller is answered on the way to sweeping, rolling back or finished, or by a
+// cancel while deciding. Deciding holds the commit point; see the package comment.
+// Not safe for concurrent use.
 type Commit struct {
-	params Params
+	terms  terms
+	writes writes
+	state  commitState
+	// answered: outcome is final.
+	answered bool
+	outcome  Outcome
+	trouble  sm.Failure
+
+	// least is the commit timestamp that TiKV demands at least, 0 if it has not;
+	// wait and pauses belong to the time until the oracle has passed it.
+	least  ports.Timestamp
+	wait   uint32
+	pauses backoff.Backoff
+
+	prewrite  prewrite
+	fetch     ts.Fetch
+	primary   primary
+	sweep     sweep
+	heartbeat heartbeat
 }
 
-// Init prepares a commit; EventStart begins it.
-func (c *Commit) Init(p Params) { *c = Commit{params: p} }
+type commitState uint8
 
-// Step implements [sm.Machine].
-func (c *Commit) Step(env *sm.Env, ev *ports.Event, out *sm.Effects) {}
+const (
+	commitIdle commitState = iota
+	commitPrewriting
+	commitFetching
+	commitLagging
+	commitDeciding
+	commitSweeping
+	commitRollingBack
+	commitFinished
+)
+
+var commitStates = [...]string{
+	commitIdle: "idle", commitPrewriting: "prewriting", commitFetching: "fetching", commitLagging: "lagging",
+	commitDeciding: "deciding", commitSweeping: "sweeping", commitRollingBack: "rolling back",
+	commitFinished: "finished",
+}
+
+// The addresses of the children.
+const (
+	hopPrewrite = 1 + iota
+	hopFetch
+	hopPrimary
+	hopSweep
+	hopHeartbeat
+)
+
+// keepKeys is the number of keys up to which a machine keeps its memory for the
+// next transaction.
+const keepKeys = 1024
+
+// Init prepares a commit; EventStart begins it. Memory of an earlier one is reused.
+func (c *Commit) Init(p Params) {
+	c.prewrite.reset()
+	c.sweep.reset()
+	*c = Commit{writes: collect(&p.View), prewrite: c.prewrite, sweep: c.sweep}
+	c.terms = terms{
+		start: p.StartTS, began: p.Began, deadline: p.Deadline, size: c.writes.size, priority: p.Priority,
+		source: p.RequestSource,
+	}
+	if len(c.writes.keys) > 0 {
+		c.terms.primary = c.writes.keys[c.writes.primary]
+	}
+}
 
 // Outcome returns what became of the transaction; final once answered.
-func (c *Commit) Outcome() Outcome { return Outcome{} }
+func (c *Commit) Outcome() Outcome { return c.outcome }
 
 // Answered reports whether the caller was released.
-func (c *Commit) Answered() bool { return false }
+func (c *Commit) Answered() bool { return c.answered }
+
+// Committing reports whether a request that can decide the commit was submitted
+// and has not been proven to be without effect: whoever gives the machine up must
+// not call the transaction aborted.
+func (c *Commit) Committing() bool {
+	return c.primary.fate.kind == maybe || c.primary.fate.kind == committed
+}
 
 // Trouble returns the first failure after the answer, for logs: secondaries that
 // could not be committed or rolled back are left to whoever meets their locks.
-func (c *Commit) Trouble() *sm.Failure { return nil }
+// Nil if there was none.
+func (c *Commit) Trouble() *sm.Failure {
+	if c.trouble.Failed() {
+		return &c.trouble
+	}
+	return nil
+}
 
 // Done implements [sm.Machine].
-func (c *Commit) Done() bool { return false }
+func (c *Commit) Done() bool { return c.state == commitFinished }
 
-// CloneInto implements [sm.Cloneable].
-func (c *Commit) CloneInto(dst *Commit) { *dst = *c }
+// Step implements [sm.Machine].
+func (c *Commit) Step(env *sm.Env, ev *ports.Event, out *sm.Effects) {
+	env.Visit("txn.Commit", commitStates[c.state], ev.Kind)
+	hop := env.Hop(ev)
+	switch {
+	case ev.Kind == ports.EventCancel:
+		c.onCancel(env, ev.Now, out)
+		return
+	case hop == hopHeartbeat:
+		env.Enter(hopHeartbeat)
+		c.heartbeat.Step(env, ev, out)
+		env.Leave()
+		return
+	}
+	switch c.state {
+	case commitIdle:
+		if ev.Kind == ports.EventStart {
+			c.onStart(env, ev.Now, out)
+		}
+	case commitPrewriting:
+		if hop == hopPrewrite {
+			c.onPrewriting(env, ev, out)
+		}
+	case commitFetching:
+		if hop == hopFetch {
+			c.onFetching(env, ev, out)
+		}
+	case commitLagging:
+		if ev.Kind == ports.EventTimer && ev.Tok.Gen == c.wait {
+			c.fetchTS(env, ev.Now, out)
+		}
+	case commitDeciding:
+		if hop == hopPrimary {
+			c.onDeciding(env, ev, out)
+		}
+	case commitSweeping, commitRollingBack:
+		if hop == hopSweep {
+			c.onSweep(env, ev, out)
+		}
+	case commitFinished:
+	}
+}
 
-// Fingerprint implements [sm.Machine].
-func (c *Commit) Fingerprint(h *sm.Hash) {}
+// onCancel aborts before the commit point. After it the caller leaves, and the
+// machine goes on.
+func (c *Commit) onCancel(env *sm.Env, now ports.Instant, out *sm.Effects) {
+	if c.answered {
+		return
+	}
+	cancelled := sm.Failure{Code: sm.FailCancelled}
+	switch c.state {
+	case commitPrewriting, commitFetching, commitLagging:
+		c.abort(env, now, cancelled, out)
+	case commitDeciding:
+		if c.primary.fate.kind == impossible {
+			c.abort(env, now, cancelled, out)
+			return
+		}
+		c.answer(Outcome{Kind: Unknown, Failure: cancelled}, out)
+	case commitIdle, commitSweeping, commitRollingBack, commitFinished:
+	}
+}
 
-// String implements [sm.Machine].
-func (c *Commit) String() string { return "txn.Commit" }
+func (c *Commit) onStart(env *sm.Env, now ports.Instant, out *sm.Effects) {
+	if len(c.writes.keys) == 0 {
+		c.answer(Outcome{Kind: Committed}, out)
+		c.finish()
+		return
+	}
+	if f := admit(env, now, &c.terms); f.Failed() {
+		c.answer(Outcome{Kind: Aborted, Failure: f}, out)
+		c.finish()
+		return
+	}
+	c.state = commitPrewriting
+	env.Enter(hopPrewrite)
+	c.prewrite.begin(env, now, c.terms, &c.writes, out)
+	env.Leave()
+	c.afterPrewrite(env, now, out)
+}
+
+func (c *Commit) onPrewriting(env *sm.Env, ev *ports.Event, out *sm.Effects) {
+	env.Enter(hopPrewrite)
+	c.prewrite.Step(env, ev, out)
+	env.Leave()
+	c.afterPrewrite(env, ev.Now, out)
+}
+
+func (c *Commit) afterPrewrite(env *sm.Env, now ports.Instant, out *sm.Effects) {
+	switch {
+	case c.prewrite.failure.Failed():
+		c.abort(env, now, c.prewrite.failure, out)
+		return
+	case c.prewrite.Done() && len(c.writes.locked) == 0:
+		// Only checks, and all of them hold.
+		c.answer(Outcome{Kind: Committed}, out)
+		c.finish()
+		return
+	}
+	if c.prewrite.primaryLocked && c.heartbeat.state == heartbeatIdle && len(c.writes.locked) > 0 {
+		env.Enter(hopHeartbeat)
+		c.heartbeat.begin(env, now, c.terms, c.prewrite.primarySent, out)
+		env.Leave()
+	}
+	if c.prewrite.Done() {
+		c.fetchTS(env, now, out)
+	}
+}
+
+// fetchTS asks for a commit timestamp; nothing may be in doubt.
+func (c *Commit) fetchTS(env *sm.Env, now ports.Instant, out *sm.Effects) {
+	c.state, c.wait = commitFetching, 0
+	env.Enter(hopFetch)
+	c.fetch.Start(env, now, c.terms.deadline, out)
+	env.Leave()
+	c.afterFetch(env, now, out)
+}
+
+func (c *Commit) onFetching(env *sm.Env, ev *ports.Event, out *sm.Effects) {
+	env.Enter(hopFetch)
+	c.fetch.Step(env, ev, out)
+	env.Leave()
+	c.afterFetch(env, ev.Now, out)
+}
+
+func (c *Commit) afterFetch(env *sm.Env, now ports.Instant, out *sm.Effects) {
+	if !c.fetch.Done() {
+		return
+	}
+	failure := *c.fetch.Failure()
+	if !failure.Failed() {
+		failure = admitTS(env, &c.terms, c.fetch.TS())
+	}
+	switch {
+	case failure.Failed():
+		c.abort(env, now, failure, out)
+	case c.fetch.TS() < c.least:
+		c.state = commitLagging
+		tok := env.Token()
+		c.wait = tok.Gen
+		pause := c.pauses.Next(backoff.CommitTSLag, &env.Rand, 0)
+		out.Arm(tok, backoff.Until(now, pause, c.terms.deadline), backoff.CommitTSLag.String())
+	default:
+		c.state = commitDeciding
+		env.Enter(hopPrimary)
+		c.primary.begin(env, now, c.terms, c.writes.locked, c.fetch.TS(), out)
+		env.Leave()
+		c.afterPrimary(env, now, out)
+	}
+}
+
+func (c *Commit) onDeciding(env *sm.Env, ev *ports.Event, out *sm.Effects) {
+	env.Enter(hopPrimary)
+	c.primary.Step(env, ev, out)
+	env.Leave()
+	c.afterPrimary(env, ev.Now, out)
+}
+
+// afterPrimary acts on the fate. It is the only place that does.
+func (c *Commit) afterPrimary(env *sm.Env, now ports.Instant, out *sm.Effects) {
+	if !c.primary.Done() {
+		return
+	}
+	switch c.primary.fate.kind {
+	case committed:
+		c.committed(env, now, out)
+	case aborted:
+		c.abort(env, now, c.primary.failure, out)
+	case maybe:
+		c.answer(Outcome{Kind: Unknown, Failure: c.primary.failure}, out)
+		c.finish()
+	case impossible:
+		push := c.primary.push
+		failure := c.primary.failure
+		if push != nil {
+			failure = admitPush(push, c.primary.commitTS)
+		}
+		if failure.Failed() {
+			c.abort(env, now, failure, out)
+			return
+		}
+		c.least = max(c.least, push.MinCommitTS)
+		c.fetchTS(env, now, out)
+	}
+}
+
+// committed answers and goes on to commit the rest.
+func (c *Commit) committed(env *sm.Env, now ports.Instant, out *sm.Effects) {
+	c.answer(Outcome{Kind: Committed, CommitTS: c.primary.commitTS}, out)
+	c.heartbeat.stop()
+	rest := c.primary.rest()
+	if len(rest) == 0 {
+		c.finish()
+		return
+	}
+	c.state = commitSweeping
+	env.Enter(hopSweep)
+	c.sweep.commit(env, now, c.terms, rest, c.primary.commitTS, out)
+	env.Leave()
+	c.afterSweep()
+}
+
+// abort answers and goes on to roll back. The fate must be impossible or aborted.
+func (c *Commit) abort(env *sm.Env, now ports.Instant, f sm.Failure, out *sm.Effects) {
+	c.answer(Outcome{Kind: Aborted, Failure: f}, out)
+	c.heartbeat.stop()
+	if !c.prewrite.sent || len(c.writes.locked) == 0 {
+		c.finish()
+		return
+	}
+	c.state = commitRollingBack
+	env.Enter(hopSweep)
+	c.sweep.rollback(env, now, c.terms, c.writes.locked, out)
+	env.Leave()
+	c.afterSweep()
+}
+
+func (c *Commit) onSweep(env *sm.Env, ev *ports.Event, out *sm.Effects) {
+	env.Enter(hopSweep)
+	c.sweep.Step(env, ev, out)
+	env.Leave()
+	c.afterSweep()
+}
+
+func (c *Commit) afterSweep() {
+	if c.sweep.Done() {
+		c.trouble = c.sweep.failure
+		c.finish()
+	}
+}
+
+// answer releases the caller, unless it has gone already.
+func (c *Commit) answer(o Outcome, out *sm.Effects) {
+	if !c.answered {
+		c.answered, c.outcome = true, o
+		out.Answer()
+	}
+}
+
+func (c *Commit) finish() {
+	c.state = commitFinished
+	c.heartbeat.stop()
+	if len(c.writes.keys) > keepKeys {
+		c.prewrite, c.sweep = prewrite{}, sweep{}
+	}
+}

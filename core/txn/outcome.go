@@ -1,5 +1,3 @@
-// Package txn commits transactions: optimistic two-phase commit as Percolator
-// defines it and TiKV implements it.
 package txn
 
 import (
@@ -26,4 +24,10 @@ type Outcome struct {
 	CommitTS ports.Timestamp
 	// Failure says why when not Committed.
 	Failure sm.Failure
+}
+
+func (o *Outcome) fingerprint(h *sm.Hash) {
+	h.Uint(uint64(o.Kind))
+	h.TS(o.CommitTS)
+	o.Failure.Fingerprint(h)
 }

@@ -1,0 +1,337 @@
+package txn
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/tikvx/tikvx/core/backoff"
+	"github.com/tikvx/tikvx/core/lock"
+	"github.com/tikvx/tikvx/core/route"
+	"github.com/tikvx/tikvx/core/sm"
+	"github.com/tikvx/tikvx/ports"
+)
+
+// prewrite locks every key of a transaction (Percolator's first phase).
+//
+//	idle ──start──▶ working ──every key locked──▶ finished
+//	                   └──────first failure─────▶ finished
+//
+// Each worker carries one batch:
+//
+//	calling ──locked by others──▶ resolving ──▶ calling        no errors: free
+//	   └─ region changed: free, its keys are grouped again
+//
+// After a failure nothing more is awaited: one key that cannot be locked is enough,
+// and what is under way runs into the rollback that follows.
+type prewrite struct {
+	terms   terms
+	state   prewriteState
+	plan    plan
+	primary int
+	workers []prewriteWorker
+	slots   slots
+	// led: the batch that begins with the primary has been given to a worker.
+	led bool
+	// primarySent is the instant at which a request with the primary was first sent;
+	// its lock lives from then on.
+	primarySent   ports.Instant
+	primaryLocked bool
+	sent          bool
+	failure       sm.Failure
+}
+
+type prewriteState uint8
+
+const (
+	prewriteIdle prewriteState = iota
+	prewriteWorking
+	prewriteFinished
+)
+
+var prewriteStates = [...]string{
+	prewriteIdle: "idle", prewriteWorking: "working", prewriteFinished: "finished",
+}
+
+type prewriteWorker struct {
+	span      span
+	resolving bool
+	call      route.Call
+	resolver  lock.Resolver
+	// request is filled in for each attempt anew.
+	request ports.PrewriteRequest `fp:"-"`
+}
+
+// hopCall and hopResolver are the children of a worker.
+const (
+	hopCall     = 1
+	hopResolver = 2
+)
+
+// reset forgets an earlier prewrite but for its memory.
+func (p *prewrite) reset() {
+	p.plan.reset()
+	*p = prewrite{plan: p.plan, workers: p.workers[:0]}
+}
+
+// begin starts to lock.
+func (p *prewrite) begin(env *sm.Env, now ports.Instant, t terms, w *writes, out *sm.Effects) {
+	p.reset()
+	p.terms, p.state, p.primary = t, prewriteWorking, w.primary
+	p.plan.start(w.keys, w.mutations, t.deadline)
+	p.advance(env, now, out)
+}
+
+// Done reports that every key is locked, or that failure says why not.
+func (p *prewrite) Done() bool { return p.state == prewriteFinished }
+
+// Step moves the machine by one event.
+func (p *prewrite) Step(env *sm.Env, ev *ports.Event, out *sm.Effects) {
+	env.Visit("txn.prewrite", prewriteStates[p.state], ev.Kind)
+	switch p.state {
+	case prewriteWorking:
+		p.onWorking(env, ev, out)
+	case prewriteIdle, prewriteFinished:
+	}
+}
+
+func (p *prewrite) onWorking(env *sm.Env, ev *ports.Event, out *sm.Effects) {
+	switch hop := env.Hop(ev); {
+	case hop == hopGroups:
+		p.plan.step(env, ev, out)
+	case hop >= hopWorkers && p.slots.taken(worker(hop)):
+		p.stepWorker(env, ev, worker(hop), out)
+	default:
+		return
+	}
+	p.advance(env, ev.Now, out)
+}
+
+// advance gives batches to free workers and finishes when nothing is left.
+func (p *prewrite) advance(env *sm.Env, now ports.Instant, out *sm.Effects) {
+	for !p.failure.Failed() {
+		p.plan.group(env, now, out)
+		p.failure = p.plan.failure
+		i := p.slots.free(env)
+		if p.failure.Failed() || i < 0 || len(p.plan.queue) == 0 {
+			break
+		}
+		p.led = p.led || p.plan.lead(p.primary)
+		p.launch(env, now, i, p.plan.take(env.Knobs.CommitBatchBytes), out)
+	}
+	if p.failure.Failed() || p.slots.idle() && p.plan.empty() {
+		p.state = prewriteFinished
+	}
+}
+
+func (p *prewrite) launch(env *sm.Env, now ports.Instant, i int, s span, out *sm.Effects) {
+	if i == len(p.workers) {
+		p.workers = slices.Grow(p.workers, 1+min(len(p.plan.queue), env.Knobs.Workers-i))[:i+1]
+	}
+	w := &p.workers[i]
+	p.slots.take(i)
+	if w.resolving {
+		w.resolver = lock.Resolver{} // of an earlier prewrite that ended before it did
+	}
+	w.span, w.resolving = s, false
+	env.Enter(uint8(hopWorkers + i))
+	env.Enter(hopCall)
+	w.call.Start(env, now, route.Spec{
+		By: route.ByRegion, Key: p.plan.keys[s.from], Region: s.region, Deadline: p.terms.deadline,
+		Timeout: env.Knobs.RequestTimeout, Write: true,
+	}, out)
+	env.Leave()
+	p.follow(env, now, i, out)
+	env.Leave()
+}
+
+func (p *prewrite) stepWorker(env *sm.Env, ev *ports.Event, i int, out *sm.Effects) {
+	w := &p.workers[i]
+	env.Enter(uint8(hopWorkers + i))
+	switch hop := env.Hop(ev); {
+	case hop == hopCall && !w.resolving:
+		env.Enter(hopCall)
+		w.call.Step(env, ev, out)
+		env.Leave()
+		p.follow(env, ev.Now, i, out)
+	case hop == hopResolver && w.resolving:
+		env.Enter(hopResolver)
+		w.resolver.Step(env, ev, out)
+		env.Leave()
+		p.onResolving(env, ev.Now, i, out)
+	}
+	env.Leave()
+}
+
+// follow does what a worker's call wants. It runs at the worker's address.
+func (p *prewrite) follow(env *sm.Env, now ports.Instant, i int, out *sm.Effects) {
+	w := &p.workers[i]
+	switch w.call.State() {
+	case route.Idle, route.Waiting:
+	case route.Ready:
+		p.send(env, now, w, out)
+	case route.Finished:
+		switch r := w.call.Result(); r.Kind {
+		case route.Replied:
+			p.onReply(env, now, i, r.Reply, out)
+		case route.Regroup:
+			if w.span.from <= p.primary && p.primary < w.span.to {
+				p.led = false
+			}
+			p.slots.release(i)
+			p.plan.again(w.span)
+		case route.Failed:
+			p.failure = r.Failure
+		}
+	}
+}
+
+func (p *prewrite) send(env *sm.Env, now ports.Instant, w *prewriteWorker, out *sm.Effects) {
+	hdr := w.call.Header()
+	p.terms.label(hdr)
+	hdr.IsRetry = hdr.IsRetry || w.span.resent
+	w.request = ports.PrewriteRequest{
+		Mutations: p.plan.mutations[w.span.from:w.span.to], Primary: p.terms.primary, StartTS: p.terms.start,
+		TTL: p.terms.ttl(env, now, p.terms.life(env)), TxnSize: w.span.share, MinCommitTS: p.terms.start + 1,
+	}
+	env.Enter(hopCall)
+	w.call.Send(env, now, &w.request, out)
+	env.Leave()
+	w.span.resent, p.sent = true, true
+	if p.primarySent == 0 && w.span.from <= p.primary && p.primary < w.span.to {
+		p.primarySent = now
+	}
+}
+
+func (p *prewrite) onReply(env *sm.Env, now ports.Instant, i int, reply ports.Reply, out *sm.Effects) {
+	w := &p.workers[i]
+	r, ok := reply.(*ports.PrewriteReply)
+	switch {
+	case !ok:
+		p.failure = malformed()
+	case len(r.Errors) > 0:
+		p.onErrors(env, now, i, r.Errors, out)
+	default:
+		if w.span.from <= p.primary && p.primary < w.span.to {
+			p.primaryLocked = true
+		}
+		p.slots.release(i)
+	}
+}
+
+// onErrors fails with the first error that is not a lock, or has the locks resolved.
+func (p *prewrite) onErrors(env *sm.Env, now ports.Instant, i int, errs []ports.KeyError, out *sm.Effects) {
+	locks := make([]ports.Lock, 0, len(errs))
+	for e := range errs {
+		f := p.lockFailure(&errs[e])
+		if f.Failed() {
+			p.failure = f
+			return
+		}
+		locks = append(locks, errs[e].Lock)
+	}
+	w := &p.workers[i]
+	w.resolving = true
+	env.Enter(hopResolver)
+	w.resolver.Start(env, now, lock.Spec{
+		Purpose: lock.Write, CallerTS: p.terms.start, RequestSource: p.terms.source, Deadline: p.terms.deadline,
+	}, locks, out)
+	env.Leave()
+	p.onResolving(env, now, i, out)
+}
+
+// lockFailure returns why an error cannot be mended by resolving locks; no failure
+// for the lock of an earlier transaction.
+func (p *prewrite) lockFailure(e *ports.KeyError) sm.Failure {
+	if e.Kind != ports.KeyLocked {
+		return failureOf(e)
+	}
+	// The fields of a set of shared locks are without meaning but for its members.
+	newest := e.Lock.StartTS
+	if len(e.Lock.Shared) > 0 {
+		newest = 0
+		for m := range e.Lock.Shared {
+			newest = max(newest, e.Lock.Shared[m].StartTS)
+		}
+	}
+	switch {
+	case newest == p.terms.start:
+		return sm.Failure{Code: sm.FailProtocol, Text: "blocked by a lock of its own"}
+	case newest > p.terms.start:
+		return lockedByLater(p.terms.start, &e.Lock, newest)
+	}
+	return sm.Failure{}
+}
+
+// onResolving sends the batch again as soon as its locks are gone, or after a pause
+// if their owner is alive.
+func (p *prewrite) onResolving(env *sm.Env, now ports.Instant, i int, out *sm.Effects) {
+	w := &p.workers[i]
+	if !w.resolver.Resolved() {
+		return
+	}
+	w.resolving = false
+	r := w.resolver.Result()
+	if r.Failure.Failed() {
+		p.failure = r.Failure
+		return
+	}
+	env.Enter(hopCall)
+	if r.Wait > 0 {
+		w.call.Pause(env, now, backoff.TxnLock, r.Wait, out)
+	} else {
+		w.call.Again(env, now, out)
+	}
+	env.Leave()
+	p.follow(env, now, i, out)
+}
+
+// CloneInto implements [sm.Cloneable].
+func (p *prewrite) CloneInto(dst *prewrite) {
+	plan, workers := dst.plan, slices.Grow(dst.workers[:0], len(p.workers))[:len(p.workers)]
+	p.plan.cloneInto(&plan)
+	for i := range p.workers {
+		from, to := &p.workers[i], &workers[i]
+		to.span, to.resolving = from.span, from.resolving
+		from.call.CloneInto(&to.call)
+		from.resolver.CloneInto(&to.resolver)
+	}
+	*dst = *p
+	dst.plan, dst.workers = plan, workers
+}
+
+// Fingerprint implements [sm.Machine].
+func (p *prewrite) Fingerprint(h *sm.Hash) {
+	p.terms.fingerprint(h)
+	h.Uint(uint64(p.state))
+	p.plan.fingerprint(h)
+	h.Int(p.primary)
+	h.Int(len(p.workers))
+	for i := range p.workers {
+		w := &p.workers[i]
+		w.span.fingerprint(h)
+		h.Bool(w.resolving)
+		w.call.Fingerprint(h)
+		w.resolver.Fingerprint(h)
+	}
+	p.slots.print(h)
+	h.Bool(p.led)
+	h.Instant(p.primarySent)
+	h.Bool(p.primaryLocked)
+	h.Bool(p.sent)
+	p.failure.Fingerprint(h)
+}
+
+// String implements [sm.Machine].
+func (p *prewrite) String() string {
+	s := fmt.Sprintf("txn.prewrite %s: %d keys", prewriteStates[p.state], len(p.plan.keys))
+	for i := range p.workers {
+		switch w := &p.workers[i]; {
+		case !p.slots.taken(i):
+		case w.resolving:
+			s += "; " + w.resolver.String()
+		default:
+			s += "; " + w.call.String()
+		}
+	}
+	return s
+}
