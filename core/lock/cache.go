@@ -1,6 +1,7 @@
 package lock
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -83,13 +84,7 @@ func bucketOf(start ports.Timestamp) int {
 
 func find(bucket []cacheEntry, start ports.Timestamp) (int, bool) {
 	return slices.BinarySearchFunc(bucket, start, func(e cacheEntry, s ports.Timestamp) int {
-		switch {
-		case e.start < s:
-			return -1
-		case e.start > s:
-			return 1
-		}
-		return 0
+		return cmp.Compare(e.start, s)
 	})
 }
 

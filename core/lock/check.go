@@ -1,7 +1,6 @@
 package lock
 
 import (
-	"strings"
 	"time"
 
 	"github.com/tikvx/tikvx/core/backoff"
@@ -237,7 +236,8 @@ func (c *check) onAlive(r *ports.CheckTxnStatusReply) {
 	case async && ts.Expired(c.question.startTS, r.TTL, c.question.currentTS):
 		// It may be committed already: that is for its secondaries to say.
 		c.fail(sm.Failure{
-			Code: sm.FailUnsupported, Text: "the lock of an async-commit transaction whose client has gone cannot be resolved yet",
+			Code: sm.FailUnsupported,
+			Text: "the lock of an async-commit transaction whose client has gone cannot be resolved yet",
 		})
 		return
 	case r.Action == ports.ActionMinCommitTSPushed && c.question.callerTS != 0 && !async:
@@ -270,12 +270,9 @@ func (c *check) fail(f sm.Failure) { c.state, c.failure = checkFinished, f }
 // protocol is the failure of an answer that the protocol does not allow.
 func protocol(text string) sm.Failure { return sm.Failure{Code: sm.FailProtocol, Text: text} }
 
-// refused is the failure of a key error that no retry mends. Keys are left out.
+// refused is the failure of a key error that no retry mends.
 func refused(e *ports.KeyError) sm.Failure {
-	return sm.Failure{
-		Code:     sm.FailRejected,
-		KeyError: &ports.KeyError{Kind: e.Kind, Text: strings.Clone(e.Text), StartTS: e.StartTS},
-	}
+	return sm.Failure{Code: sm.FailRejected, KeyError: e.Clone()}
 }
 
 // CloneInto implements [sm.Cloneable].

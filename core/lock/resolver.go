@@ -51,10 +51,9 @@ type Result struct {
 // its parent keeps stepping it until it is Done. The zero value is ready, Resolved
 // and Done. Not safe for concurrent use.
 //
-//	           all statuses known          nothing left to wait for
-//	resolved ─────────Start──────▶ settling ──────────▶ resolved
-//	   └──Start──▶ dating ──timestamp──▲                   (readers: locks are removed
-//	                  └── no timestamp ──────────────────▶  until the queue is empty)
+//	resolved ──Start──▶ dating ──timestamp──▶ settling ──nothing to wait for──▶ resolved
+//	    │                  └──no timestamp──────────┼────────────────────────────▶
+//	    └──Start, every status is known─────────────┘
 //
 // Each transaction whose locks were met is a job: first its primary is asked for
 // its status, unless that is known to be final, then its locks are removed if it
