@@ -85,6 +85,18 @@ type Driver struct {
 
 // New starts a driver. The network must not have been watched before.
 func New(cfg Config) *Driver {
+	d := build(cfg)
+	if !cfg.Host.Direct {
+		for _, l := range d.loops {
+			d.ended.Add(1)
+			go l.run(&d.ended)
+		}
+	}
+	return d
+}
+
+// build makes a driver whose loops nobody runs yet.
+func build(cfg Config) *Driver {
 	if cfg.Host.NewWaiter == nil {
 		cfg.Host.NewWaiter = newBlocking
 	}
@@ -99,12 +111,6 @@ func New(cfg Config) *Driver {
 	}
 	cfg.Network.Watch(&watcher{d})
 	d.tables.open(d, d.loops[0])
-	if !cfg.Host.Direct {
-		for _, l := range d.loops {
-			d.ended.Add(1)
-			go l.run(&d.ended)
-		}
-	}
 	return d
 }
 
