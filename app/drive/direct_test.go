@@ -234,6 +234,7 @@ func (m *chain) Step(env *sm.Env, ev *ports.Event, out *sm.Effects) {
 }
 
 func (m *chain) Done() bool           { return m.replies == m.want }
+func (m *chain) Forget()              {}
 func (m *chain) Fingerprint(*sm.Hash) {}
 func (m *chain) String() string       { return "chain" }
 

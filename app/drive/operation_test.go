@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/tikvx/tikvx/core/key"
 	"github.com/tikvx/tikvx/core/sm"
 	"github.com/tikvx/tikvx/ports"
 )
@@ -229,6 +230,27 @@ func TestInstants(t *testing.T) {
 	op.Release()
 	finish(t, d)
 }
+
+// An idle operation holds nothing of its last user's.
+func TestIdleMachinesForget(t *testing.T) {
+	d, f := start(nil)
+	f.submit = request.reply
+	op := NewPool[forgetful](d, key.Codec{}).Op()
+	op.Machine.init(1, 1)
+	require.NoError(t, op.Run(context.Background()))
+	op.Release()
+	require.Equal(t, forgetful{forgot: 1}, op.Machine)
+	require.NoError(t, d.Sleep(context.Background(), 1))
+	require.Zero(t, d.sleeps.Op().Machine)
+	finish(t, d)
+}
+
+type forgetful struct {
+	toy
+	forgot int
+}
+
+func (m *forgetful) Forget() { *m = forgetful{forgot: m.forgot + 1} }
 
 func TestReleaseWithoutRun(t *testing.T) {
 	d, _ := start(nil)

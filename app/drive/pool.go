@@ -15,7 +15,9 @@ const maxIdle = 1024
 // one driver. Safe for concurrent use.
 //
 // It is a plain list and not a sync.Pool, so that simulated runs reuse operations
-// in the same order every time.
+// in the same order every time. What waits in it holds no user's memory: a machine
+// is zeroed, or, if it has a method Forget, told to drop what it was given and what
+// it found, and may keep memory of its own.
 type Pool[T any] struct {
 	driver  *Driver
 	codec   key.Codec
@@ -33,7 +35,7 @@ func NewPool[T any, P interface {
 	return &Pool[T]{driver: d, codec: codec, machine: func(t *T) sm.Machine { return P(t) }}
 }
 
-// Op returns an operation. Its Machine is as the last user left it: initialise it.
+// Op returns an operation, whose Machine has to be initialised.
 func (p *Pool[T]) Op() *Op[T] {
 	p.mu.Lock()
 	if last := len(p.free) - 1; last >= 0 {
@@ -44,8 +46,10 @@ func (p *Pool[T]) Op() *Op[T] {
 	}
 	p.mu.Unlock()
 	o := &Op[T]{pool: p}
+	machine := p.machine(&o.Machine)
+	o.forgetful, _ = machine.(interface{ Forget() })
 	o.op.owner, o.op.waiter = o, p.driver.cfg.Host.NewWaiter()
-	o.op.prepare(p.driver, p.machine(&o.Machine), p.codec)
+	o.op.prepare(p.driver, machine, p.codec)
 	return o
 }
 
@@ -58,6 +62,8 @@ type Op[T any] struct {
 
 	pool *Pool[T]
 	op   operation
+	// forgetful is the machine, if it drops by itself what it need not keep.
+	forgetful interface{ Forget() }
 }
 
 // Run begins the machine and runs it on the calling goroutine until it has
@@ -74,6 +80,12 @@ func (o *Op[T]) Release() { o.op.release() }
 // recycle puts the operation back. Its generations go on, so that answers to its
 // former life find nobody waiting.
 func (o *Op[T]) recycle() {
+	if o.forgetful != nil {
+		o.forgetful.Forget()
+	} else {
+		var zero T
+		o.Machine = zero
+	}
 	p := o.pool
 	p.mu.Lock()
 	kept := len(p.free) < maxIdle
