@@ -1,0 +1,53 @@
+package check
+
+import "github.com/tikvx/tikvx/ports"
+
+// Version is one committed version of a key.
+type Version struct {
+	Start, Commit ports.Timestamp
+	Deleted       bool
+	Value         []byte
+}
+
+// Read is what a snapshot returned for a key.
+type Read struct {
+	TS    ports.Timestamp
+	Key   string
+	Found bool
+	Value string
+}
+
+// Outcome is what the client said about a transaction.
+type Outcome uint8
+
+// The outcomes.
+const (
+	Unknown Outcome = iota
+	Committed
+	Aborted
+)
+
+// Txn is one transaction as its client saw it. Receipt is a key that no other
+// transaction writes.
+type Txn struct {
+	Start        ports.Timestamp
+	Receipt      string
+	Began, Ended ports.Instant
+	Outcome      Outcome
+	Note         string
+}
+
+// History is what the clients of a run were told.
+type History struct {
+	Reads []Read
+	Txns  []Txn
+}
+
+// Store answers what the cluster really kept.
+type Store interface {
+	// Versions returns the committed versions of a key, in any order.
+	Versions(key string) []Version
+	// Ambiguous reports whether a request that could decide the commit of the
+	// transaction was lost, or answered in a way that proves nothing.
+	Ambiguous(start ports.Timestamp) bool
+}

@@ -1,0 +1,73 @@
+package check
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/tikvx/tikvx/ports"
+)
+
+// Snapshots reports every read that did not return the newest version at or below
+// its timestamp.
+func Snapshots(reads []Read, store Store) []string {
+	var wrong []string
+	versions := cache{store: store, known: map[string][]Version{}}
+	for _, r := range reads {
+		want, found := at(versions.of(r.Key), r.TS)
+		switch {
+		case found != r.Found:
+			wrong = append(wrong, fmt.Sprintf("read of %q at %d: found=%v, the stores say %v", r.Key, r.TS, r.Found, found))
+		case found && string(want.Value) != r.Value:
+			wrong = append(wrong, fmt.Sprintf("read of %q at %d: not the version committed at %d", r.Key, r.TS, want.Commit))
+		}
+	}
+	return wrong
+}
+
+// Writers reports every two versions of a key whose transactions overlapped: each
+// must have begun after the one before it was committed.
+func Writers(keys []string, store Store) []string {
+	var wrong []string
+	versions := cache{store: store, known: map[string][]Version{}}
+	for _, k := range keys {
+		list := versions.of(k)
+		for i := 1; i < len(list); i++ {
+			if list[i].Start < list[i-1].Commit {
+				wrong = append(wrong, fmt.Sprintf("writers of %q overlap: %d to %d, and %d to %d", k,
+					list[i-1].Start, list[i-1].Commit, list[i].Start, list[i].Commit))
+			}
+		}
+	}
+	return wrong
+}
+
+// at returns the version that a snapshot shows, false when it shows none.
+func at(versions []Version, ts ports.Timestamp) (Version, bool) {
+	for _, v := range slices.Backward(versions) {
+		if v.Commit <= ts {
+			return v, !v.Deleted
+		}
+	}
+	return Version{}, false
+}
+
+// cache keeps the versions of each key, oldest first.
+type cache struct {
+	store Store
+	known map[string][]Version
+}
+
+func (c *cache) of(key string) []Version {
+	list, ok := c.known[key]
+	if !ok {
+		list = slices.Clone(c.store.Versions(key))
+		slices.SortFunc(list, func(a, b Version) int {
+			if a.Commit < b.Commit {
+				return -1
+			}
+			return 1
+		})
+		c.known[key] = list
+	}
+	return list
+}
