@@ -333,7 +333,7 @@ func (c *Commit) committed(env *sm.Env, now ports.Instant, out *sm.Effects) {
 func (c *Commit) abort(env *sm.Env, now ports.Instant, f sm.Failure, out *sm.Effects) {
 	c.answer(Outcome{Kind: Aborted, Failure: f}, out)
 	c.heartbeat.stop()
-	if !c.prewrite.sent || len(c.writes.locked) == 0 {
+	if !c.prewrite.mayHold() || len(c.writes.locked) == 0 {
 		c.finish()
 		return
 	}

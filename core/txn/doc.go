@@ -11,8 +11,8 @@
 //
 // The gates come first (gate.go), because after the commit point nobody may object
 // any more. Then prewrite (prewrite.go) locks every key. Keys are grouped by region
-// and cut into batches (plan.go); the batch that begins with the primary goes out
-// first, all others beside it. A lock of another transaction is resolved or waited
+// and cut into batches (plan.go); the batch with the primary goes out first, all
+// others beside it. A lock of another transaction is resolved or waited
 // for; a lock of a transaction that began later is a conflict at once. A region
 // that changed sends its keys back to be grouped. From the moment at which the
 // primary is locked a heartbeat (heartbeat.go) is armed for half of the lock's
@@ -36,7 +36,8 @@
 //     the primary committed.
 //   - aborted: the primary is rolled back, and only when TiKV has confirmed it, the
 //     rest. Prewrites that are still under way need not be awaited: each key
-//     gets a rollback record, into which they run.
+//     gets a rollback record, into which they run. A transaction that cannot hold
+//     a lock anywhere, because every prewrite was refused, rolls nothing back.
 //   - unknown, at the deadline or when the caller leaves after the commit point:
 //     nothing is rolled back. A commit whose caller has left goes on until its
 //     deadline.

@@ -20,6 +20,8 @@ type span struct {
 	resent bool
 }
 
+func (s *span) holds(key int) bool { return s.from <= key && key < s.to }
+
 // plan splits keys by region and hands them out in batches. It is the part of a
 // machine that its workers draw from: spans wait in stale to be grouped, then in
 // queue for a worker.
@@ -102,23 +104,15 @@ func (p *plan) enqueue() {
 	}
 }
 
-// lead makes the key with the given index the first of the next batch. It returns
-// false when the key is not queued.
+// lead makes the span that holds the key with the given index the next to be taken.
+// It returns false when the key is not queued.
 func (p *plan) lead(key int) bool {
 	last := len(p.queue) - 1
 	for i := last; i >= 0; i-- {
-		s := &p.queue[i]
-		if key < s.from || key >= s.to {
-			continue
-		}
-		if s.from < key {
-			tail := *s
-			tail.from, s.to = key, key
-			p.queue = append(p.queue, tail)
+		if p.queue[i].holds(key) {
+			p.queue[i], p.queue[last] = p.queue[last], p.queue[i]
 			return true
 		}
-		p.queue[i], p.queue[last] = p.queue[last], p.queue[i]
-		return true
 	}
 	return false
 }

@@ -30,14 +30,16 @@ type prewrite struct {
 	primary int
 	workers []prewriteWorker
 	slots   slots
-	// led: the batch that begins with the primary has been given to a worker.
+	// led: the batch with the primary has been given to a worker. It goes before the
+	// others, so that whoever meets one of their locks finds the primary's.
 	led bool
 	// primarySent is the instant at which a request with the primary was first sent;
 	// its lock lives from then on.
 	primarySent   ports.Instant
 	primaryLocked bool
-	sent          bool
-	failure       sm.Failure
+	// held: a batch that is no worker's any more has locked its keys, or may have.
+	held    bool
+	failure sm.Failure
 }
 
 type prewriteState uint8
@@ -84,6 +86,17 @@ func (p *prewrite) begin(env *sm.Env, now ports.Instant, t terms, w *writes, out
 // Done reports that every key is locked, or that failure says why not.
 func (p *prewrite) Done() bool { return p.state == prewriteFinished }
 
+// mayHold reports whether a lock of the transaction may be somewhere, now or later.
+// TiKV writes nothing of a request that it refuses.
+func (p *prewrite) mayHold() bool {
+	for i := range p.workers {
+		if w := &p.workers[i]; p.slots.taken(i) && (w.call.Sending() || w.call.MayBeApplied()) {
+			return true
+		}
+	}
+	return p.held
+}
+
 // Step moves the machine by one event.
 func (p *prewrite) Step(env *sm.Env, ev *ports.Event, out *sm.Effects) {
 	env.Visit("txn.prewrite", prewriteStates[p.state], ev.Kind)
@@ -115,8 +128,12 @@ func (p *prewrite) advance(env *sm.Env, now ports.Instant, out *sm.Effects) {
 		if p.failure.Failed() || i < 0 || len(p.plan.queue) == 0 {
 			break
 		}
-		p.led = p.led || p.plan.lead(p.primary)
-		p.launch(env, now, i, p.plan.take(env.Knobs.CommitBatchBytes), out)
+		if !p.led {
+			p.plan.lead(p.primary)
+		}
+		s := p.plan.take(env.Knobs.CommitBatchBytes)
+		p.led = p.led || s.holds(p.primary)
+		p.launch(env, now, i, s, out)
 	}
 	if p.failure.Failed() || p.slots.idle() && p.plan.empty() {
 		p.state = prewriteFinished
@@ -174,9 +191,8 @@ func (p *prewrite) follow(env *sm.Env, now ports.Instant, i int, out *sm.Effects
 		case route.Replied:
 			p.onReply(env, now, i, r.Reply, out)
 		case route.Regroup:
-			if w.span.from <= p.primary && p.primary < w.span.to {
-				p.led = false
-			}
+			p.led = p.led && !w.span.holds(p.primary)
+			p.held = p.held || w.call.MayBeApplied()
 			p.slots.release(i)
 			p.plan.again(w.span)
 		case route.Failed:
@@ -196,8 +212,8 @@ func (p *prewrite) send(env *sm.Env, now ports.Instant, w *prewriteWorker, out *
 	env.Enter(hopCall)
 	w.call.Send(env, now, &w.request, out)
 	env.Leave()
-	w.span.resent, p.sent = true, true
-	if p.primarySent == 0 && w.span.from <= p.primary && p.primary < w.span.to {
+	w.span.resent = true
+	if p.primarySent == 0 && w.span.holds(p.primary) {
 		p.primarySent = now
 	}
 }
@@ -211,9 +227,8 @@ func (p *prewrite) onReply(env *sm.Env, now ports.Instant, i int, reply ports.Re
 	case len(r.Errors) > 0:
 		p.onErrors(env, now, i, r.Errors, out)
 	default:
-		if w.span.from <= p.primary && p.primary < w.span.to {
-			p.primaryLocked = true
-		}
+		p.held = true
+		p.primaryLocked = p.primaryLocked || w.span.holds(p.primary)
 		p.slots.release(i)
 	}
 }
@@ -317,7 +332,7 @@ func (p *prewrite) Fingerprint(h *sm.Hash) {
 	h.Bool(p.led)
 	h.Instant(p.primarySent)
 	h.Bool(p.primaryLocked)
-	h.Bool(p.sent)
+	h.Bool(p.held)
 	p.failure.Fingerprint(h)
 }
 
