@@ -22,6 +22,18 @@ type chunk struct {
 
 func (c *chunk) start() []byte { return c.regions[0].Range.Start }
 
+// fingerprint writes the entries; nil is a chunk, too.
+func (c *chunk) fingerprint(h *sm.Hash) {
+	h.Bool(c != nil)
+	if c == nil {
+		return
+	}
+	h.Int(len(c.regions))
+	for _, r := range c.regions {
+		r.Fingerprint(h)
+	}
+}
+
 // chunks is a sorted array of entries that do not overlap, in two levels. What a
 // view holds is never changed.
 type chunks []*chunk

@@ -80,8 +80,7 @@ func TestEveryFault(t *testing.T) {
 		covered[c.fault.Kind] = true
 		name := faultNames[c.fault.Kind] + " " + c.name
 		r, p := startCall(t)
-		got := wishes(r, ports.Event{Kind: ports.EventReply, Reply: &ports.GetReply{
-			ReplyHeader: ports.ReplyHeader{Fault: &c.fault}}})
+		got := wishes(r, answer(c.fault))
 		require.Equal(t, c.maybe, p.call.MayBeApplied(), name)
 		if c.pause != "" {
 			require.Equal(t, c.pause, got, name)
@@ -94,6 +93,54 @@ func TestEveryFault(t *testing.T) {
 		require.Equal(t, c.then, got, name)
 	}
 	require.Len(t, covered, ports.FaultKinds, "kinds without a case")
+}
+
+// TestPeersInCircles lets two peers name each other for ever. Neither is asked more often
+// than a leader may be; then PD is asked.
+func TestPeersInCircles(t *testing.T) {
+	r, _ := startCall(t)
+	r.Env.Regions = smtest.Regions{smtest.Entry("2:1.1 [a,z) 21@1* 22@2")}
+	peers := []ports.Peer{{ID: 22, Store: 2}, {ID: 21, Store: 1}}
+	attempts := 1
+	for got := ""; !strings.Contains(got, "region gone"); {
+		require.Less(t, attempts, 3*leaderAttempts)
+		hint := peers[(attempts-1)%2]
+		got = wishes(r, answer(ports.RegionFault{Kind: ports.FaultNotLeader, Leader: hint}))
+		if !strings.Contains(got, "send") {
+			r.Now = r.Now.Add(time.Second)
+			got = wishes(r, ports.Event{Kind: ports.EventTimer})
+		}
+		attempts++
+	}
+	require.Greater(t, attempts, leaderAttempts)
+}
+
+// TestTiredLeader exhausts a leader that cannot serve. Another peer confirms it: it is
+// asked once more, and if that is in vain, PD is asked.
+func TestTiredLeader(t *testing.T) {
+	r, _ := startCall(t)
+	r.Env.Regions = smtest.Regions{smtest.Entry("2:1.1 [a,z) 21@1* 22@2")}
+	got := ""
+	for range leaderAttempts {
+		require.Equal(t, "maxTsNotSynced", wishes(r, answer(ports.RegionFault{Kind: ports.FaultMaxTimestampNotSynced})))
+		r.Now = r.Now.Add(time.Second)
+		got = wishes(r, ports.Event{Kind: ports.EventTimer})
+	}
+	require.Equal(t, "send to 22@2", got)
+	require.Equal(t, "leader 21, send to 21@1", wishes(r, answer(ports.RegionFault{
+		Kind: ports.FaultNotLeader, Leader: ports.Peer{ID: 21, Store: 1}})))
+	require.Equal(t, "maxTsNotSynced", wishes(r, answer(ports.RegionFault{Kind: ports.FaultMaxTimestampNotSynced})))
+	r.Now = r.Now.Add(time.Second)
+	require.Equal(t, "region gone, ask for region", wishes(r, ports.Event{Kind: ports.EventTimer}))
+}
+
+// TestSlowLeader: time counts as well as attempts.
+func TestSlowLeader(t *testing.T) {
+	r, _ := startCall(t)
+	r.Now = r.Now.Add(leaderTime)
+	require.Equal(t, "tikvDiskFull", wishes(r, answer(ports.RegionFault{Kind: ports.FaultDiskFull})))
+	r.Now = r.Now.Add(time.Second)
+	require.Equal(t, "send to 22@2", wishes(r, ports.Event{Kind: ports.EventTimer}))
 }
 
 // startCall starts a write of which store 1 leads the region and waits for the first
@@ -109,6 +156,11 @@ func startCall(t *testing.T) (*smtest.Runner, *parent) {
 	r.Env.Stores = stores
 	require.Equal(t, "send to 21@1", wishes(r, ports.Event{Kind: ports.EventStart}))
 	return r, p
+}
+
+// answer is a reply with a region error.
+func answer(f ports.RegionFault) ports.Event {
+	return ports.Event{Kind: ports.EventReply, Reply: &ports.GetReply{ReplyHeader: ports.ReplyHeader{Fault: &f}}}
 }
 
 // wishes feeds an event, as the answer to the last effect that can be answered, and

@@ -250,11 +250,8 @@ func (t *RegionTable) onTimer(env *sm.Env, ev *ports.Event, out *sm.Effects) {
 }
 
 func (t *RegionTable) stateName() string {
-	switch {
-	case len(t.loads) > 0:
+	if len(t.loads) > 0 {
 		return "loading"
-	case len(t.waiters.list) > 0:
-		return "waiting"
 	}
 	return "idle"
 }
@@ -280,10 +277,7 @@ func (t *RegionTable) CloneInto(dst *RegionTable) {
 func (t *RegionTable) Fingerprint(h *sm.Hash) {
 	h.Int(len(t.index.chunks))
 	for _, c := range t.index.chunks {
-		h.Int(len(c.regions))
-		for _, r := range c.regions {
-			r.Fingerprint(h)
-		}
+		c.fingerprint(h)
 	}
 	h.Int(len(t.loads))
 	for i := range t.loads {
