@@ -196,7 +196,7 @@ func (o *operation) handOver() {
 	o.mu.Lock()
 	dropped := o.driver.aborted.Load() // set before Close looks for hosted operations
 	if !dropped {
-		o.runner = hosted
+		o.runner, o.waiting = hosted, false
 		o.queued = o.next < len(o.batch) || len(o.events) > 0
 	}
 	queued := o.queued

@@ -127,6 +127,36 @@ func TestHandOver(t *testing.T) {
 	})
 }
 
+// leaver answers when it is cancelled and lives on, as a commit does that may be
+// committed.
+type leaver struct{ toy }
+
+func (m *leaver) Step(env *sm.Env, ev *ports.Event, out *sm.Effects) {
+	if ev.Kind == ports.EventCancel {
+		out.Answer()
+		return
+	}
+	m.toy.Step(env, ev, out)
+}
+
+// The caller leaves without having met an event after the one that it waited for:
+// what comes then wakes the loop, not the caller.
+func TestHandOverAfterCancel(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, f := start(nil)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		op := NewPool[leaver](d, key.Codec{}).Op()
+		op.Machine.init(2, 2)
+		require.NoError(t, op.Run(ctx))
+		op.Release()
+		for _, r := range f.take() {
+			r.reply()
+		}
+		finish(t, d)
+	})
+}
+
 // scripted is a waiter that does something instead of waiting.
 type scripted func()
 
