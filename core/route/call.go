@@ -212,7 +212,7 @@ func (c *Call) onSending(env *sm.Env, ev *ports.Event, out *sm.Effects) {
 
 // onServed ends the call with a reply and teaches the tables what it proves.
 func (c *Call) onServed(env *sm.Env, reply ports.Reply, out *sm.Effects) {
-	if c.target != c.region.Leading || c.failEpoch != c.region.FailEpochs[c.target] || c.region == c.learnt {
+	if c.target != c.region.Leading || c.failEpoch != c.region.FailEpoch || c.region == c.learnt {
 		c.learnLeader(c.target, out)
 	}
 	if s := env.Stores.Store(c.to.Store); s != nil && s.Liveness != sm.Reachable {

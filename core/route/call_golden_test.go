@@ -50,20 +50,18 @@ func TestCallConversations(t *testing.T) {
 	})
 }
 
-// parseEntries reads regions with, optionally, the fail epochs of their peers:
-// "2:1.1 [a,z) 21@1* 22@2 23@3 epochs=0,1,0".
+// parseEntries reads regions with, optionally, the fail epoch of the leader's store:
+// "2:1.1 [a,z) 21@1* 22@2 23@3 epoch=1".
 func parseEntries(t *testing.T, text string) smtest.Regions {
 	var list smtest.Regions
 	for _, line := range strings.Split(text, "\n") {
 		if line == "" {
 			continue
 		}
-		line, epochs, _ := strings.Cut(line, " epochs=")
+		line, epoch, _ := strings.Cut(line, " epoch=")
 		e := smtest.Entry(line)
-		for i, s := range strings.Split(epochs, ",") {
-			if n, err := strconv.Atoi(s); err == nil {
-				e.FailEpochs[i] = uint32(n)
-			}
+		if n, err := strconv.Atoi(epoch); err == nil {
+			e.FailEpoch = uint32(n)
 		}
 		list = append(list, e)
 	}

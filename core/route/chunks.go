@@ -8,10 +8,10 @@ import (
 	"github.com/tikvx/tikvx/ports"
 )
 
-// chunkSize is the number of entries at which a chunk is full. An update copies
-// one chunk (4 KiB of pointers) and the list of chunks (16 KiB at a million
-// regions).
-const chunkSize = 512
+// chunkSize is the number of entries at which a chunk is full. An update copies one
+// chunk and the list of chunks: 8 KiB of pointers each in a table of a million regions,
+// which is where the sum of both is least.
+const chunkSize = 1024
 
 // chunk is a run of entries in key order.
 type chunk struct {
@@ -200,7 +200,8 @@ func (x *regionIndex) ownChunk(i int) *chunk {
 	if c.owner == x.generation {
 		return c
 	}
-	c = &chunk{owner: x.generation, regions: append(make([]*sm.Region, 0, len(c.regions)+1), c.regions...)}
+	room := min(len(c.regions)+1, chunkSize)
+	c = &chunk{owner: x.generation, regions: append(make([]*sm.Region, 0, room), c.regions...)}
 	x.chunks[i] = c
 	return c
 }
@@ -262,7 +263,12 @@ func (x *regionIndex) insert(r *sm.Region) {
 	}
 }
 
+// put inserts into a chunk that is not full. Memory grows by doubling up to a full
+// chunk and no further.
 func (x *regionIndex) put(chunk, entry int, r *sm.Region) {
 	c := x.ownChunk(chunk)
+	if n := len(c.regions); n == cap(c.regions) {
+		c.regions = append(make([]*sm.Region, 0, min(2*n, chunkSize)), c.regions...)
+	}
 	c.regions = slices.Insert(c.regions, entry, r)
 }

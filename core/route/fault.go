@@ -224,11 +224,10 @@ func (c *Call) entry(env *sm.Env, now ports.Instant, r *ports.Region) *sm.Region
 	if leading < 0 {
 		return nil
 	}
-	e := &sm.Region{Region: *r, Leading: leading, Expiry: now.Add(env.Knobs.RegionTTL)}
-	for _, p := range r.Peers {
-		e.FailEpochs = append(e.FailEpochs, storeEpoch(env, p.Store))
+	return &sm.Region{
+		Region: *r, Leading: leading, FailEpoch: storeEpoch(env, r.Peers[leading].Store),
+		Expiry: now.Add(env.Knobs.RegionTTL),
 	}
-	return e
 }
 
 // cloneRegion copies a region out of a reply, which is only lent.

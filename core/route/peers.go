@@ -162,7 +162,7 @@ func (c *Call) leads(env *sm.Env) bool {
 	case unresolved:
 		return true
 	case reachable:
-		return t.confirmed || s.FailEpoch == c.region.FailEpochs[c.leading]
+		return t.confirmed || c.leading != c.region.Leading || s.FailEpoch == c.region.FailEpoch
 	case doubtful, unreachable, removed:
 		return false
 	}

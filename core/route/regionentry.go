@@ -27,7 +27,8 @@ func (t *RegionTable) insert(env *sm.Env, now ports.Instant, r *ports.Region, le
 	}
 	t.evict(r.Range)
 	e := &sm.Region{
-		Region: *r, Leading: leading, FailEpochs: t.failEpochs(env, r), Slot: t.slot(), Expiry: t.expiry(env, now),
+		Region: *r, Leading: leading, FailEpoch: storeEpoch(env, r.Peers[leading].Store),
+		Slot: t.slot(), Expiry: t.expiry(env, now),
 	}
 	t.shareBounds(e)
 	t.index.insert(e)
@@ -145,39 +146,6 @@ func (t *RegionTable) shareBounds(e *sm.Region) {
 			e.Range.End = behind.Range.Start
 		}
 	}
-}
-
-// failEpochs returns the present fail epochs of a region's stores.
-func (t *RegionTable) failEpochs(env *sm.Env, r *ports.Region) []uint32 {
-	for _, have := range t.epochs {
-		if len(have) != len(r.Peers) {
-			continue
-		}
-		equal := true
-		for i := range have {
-			equal = equal && have[i] == storeEpoch(env, r.Peers[i].Store)
-		}
-		if equal {
-			return have
-		}
-	}
-	list := make([]uint32, len(r.Peers))
-	for i := range list {
-		list[i] = storeEpoch(env, r.Peers[i].Store)
-	}
-	return t.share(list)
-}
-
-// share returns a list of fail epochs that equals list and that entries share.
-func (t *RegionTable) share(list []uint32) []uint32 {
-	for _, have := range t.epochs {
-		if slices.Equal(have, list) {
-			return have
-		}
-	}
-	t.oldest = (t.oldest + 1) % len(t.epochs)
-	t.epochs[t.oldest] = list
-	return list
 }
 
 // storeEpoch returns a store's fail epoch; a store that is not known has not failed.

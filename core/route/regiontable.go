@@ -2,7 +2,6 @@ package route
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/tikvx/tikvx/core/sm"
@@ -40,9 +39,6 @@ type RegionTable struct {
 	marks []uint64
 	// cursor is the chunk at which the next sweep goes on.
 	cursor int
-	// epochs are recent lists of fail epochs, shared by entries with equal ones.
-	epochs [4][]uint32 `fp:"-"`
-	oldest int         `fp:"-"`
 }
 
 // Step implements [sm.Machine].
@@ -172,16 +168,11 @@ func (t *RegionTable) onLeader(env *sm.Env, now ports.Instant, f *ports.Fact) (r
 		return false
 	}
 	epoch := storeEpoch(env, old.Peers[leading].Store)
-	if leading == old.Leading && epoch == old.FailEpochs[leading] && !gone(old) {
+	if leading == old.Leading && epoch == old.FailEpoch && !gone(old) {
 		return false
 	}
 	r := *old
-	r.Leading = leading
-	if r.FailEpochs[leading] != epoch {
-		r.FailEpochs = slices.Clone(r.FailEpochs)
-		r.FailEpochs[leading] = epoch
-		r.FailEpochs = t.share(r.FailEpochs)
-	}
+	r.Leading, r.FailEpoch = leading, epoch
 	if gone(old) {
 		r.Expiry = t.expiry(env, now)
 	}

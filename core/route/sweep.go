@@ -75,16 +75,16 @@ func (t *RegionTable) unmark(slot uint32) bool {
 	return true
 }
 
-// renewable reports whether use prolongs an entry's life. An entry with a peer that
-// is down, or on a store that has failed since, must end at its time, or a busy
-// region would never hear of the peers that have taken over.
+// renewable reports whether use prolongs an entry's life. An entry whose leader has
+// failed since, or with a peer that is down or on a store that is not well, must end
+// at its time, or a busy region would never hear of the peers that have taken over.
 func renewable(env *sm.Env, r *sm.Region) bool {
 	if len(r.Down) > 0 {
 		return false
 	}
 	for i := range r.Peers {
 		s := env.Stores.Store(r.Peers[i].Store)
-		if s != nil && (s.FailEpoch != r.FailEpochs[i] || s.Liveness != sm.Reachable) {
+		if s != nil && (s.Liveness != sm.Reachable || i == r.Leading && s.FailEpoch != r.FailEpoch) {
 			return false
 		}
 	}

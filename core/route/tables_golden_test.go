@@ -75,8 +75,8 @@ func describeRegions(t *RegionTable) string {
 			if gone(r) {
 				state = fmt.Sprintf("gone until %s", time.Duration(-r.Expiry))
 			}
-			if epochs := fmt.Sprint(r.FailEpochs); strings.Trim(epochs, "[0 ]") != "" {
-				state += " epochs " + epochs
+			if r.FailEpoch != 0 {
+				state += fmt.Sprintf(", epoch %d", r.FailEpoch)
 			}
 			list = append(list, fmt.Sprintf("%s [%s,%s) %s", smtest.Version(r.RegionVersion), r.Range.Start, r.Range.End, state))
 		}

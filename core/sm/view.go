@@ -7,14 +7,14 @@ type Region struct {
 	ports.Region
 	// Leading is the index in Peers of the peer believed to lead.
 	Leading int
-	// FailEpochs holds, for each peer, the fail epoch of its store when the entry
-	// was made or the peer was last found to lead. A peer whose store has a newer
-	// one is stale: the store failed since.
-	FailEpochs []uint32
-	// Expiry is the instant after which the entry must be loaded anew.
-	Expiry ports.Instant
+	// FailEpoch is the fail epoch of that peer's store when the entry was made or the
+	// peer was last found to lead. If the store has a newer one, it has failed since,
+	// and the peer may lead no more.
+	FailEpoch uint32
 	// Slot is the entry's bit in the access marks of a sweep.
 	Slot uint32
+	// Expiry is the instant after which the entry must be loaded anew.
+	Expiry ports.Instant
 }
 
 // RegionView is an immutable snapshot of the region table. Keys are in PD's key

@@ -131,10 +131,7 @@ func (r *Region) Fingerprint(h *Hash) {
 		h.Uint(uint64(id))
 	}
 	h.Int(r.Leading)
-	h.Int(len(r.FailEpochs))
-	for _, e := range r.FailEpochs {
-		h.Uint(uint64(e))
-	}
+	h.Uint(uint64(r.FailEpoch))
 	h.Instant(r.Expiry)
 	h.Uint(uint64(r.Slot))
 }

@@ -109,8 +109,8 @@ func newToy() *toy {
 		list: append(make([]inner, 0, 4), inner{gen: 9}), keys: [][]byte{[]byte("k"), nil},
 		own: &inner{gen: 5}, index: map[uint64]int{0: 3, 2: 1}, labels: map[string]bool{"x": true},
 		entry: &sm.Region{
-			Region:     ports.Region{Peers: []ports.Peer{{ID: 1}}, Down: []ports.PeerID{1}},
-			FailEpochs: []uint32{1},
+			Region:    ports.Region{Peers: []ports.Peer{{ID: 1}}, Down: []ports.PeerID{1}},
+			FailEpoch: 1,
 		},
 		lent: &ports.GetReply{},
 	}

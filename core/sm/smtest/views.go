@@ -54,7 +54,7 @@ func Entry(text string) *sm.Region {
 	if err != nil {
 		panic(err)
 	}
-	e := &sm.Region{Region: r, FailEpochs: make([]uint32, len(r.Peers)), Expiry: ports.Never}
+	e := &sm.Region{Region: r, Expiry: ports.Never}
 	for i, p := range r.Peers {
 		if p.ID == r.Leader {
 			e.Leading = i
