@@ -1,7 +1,7 @@
 package sim
 
 import (
-	"time"
+	"slices"
 
 	"github.com/tikvx/tikvx/ports"
 )
@@ -9,33 +9,157 @@ import (
 // The methods below do to the cluster what faults do, for tests and for people at a command line. They work whether or
 // not faults are allowed, and are counted like faults.
 
-// Stores returns the stores as PD knows them.
-func (w *World) Stores() []ports.Store { return nil }
-
-// Regions returns the regions as they are, in key order, with their leaders.
-func (w *World) Regions() []ports.Region { return nil }
-
-// Split cuts the region that holds the key; the key, in PD's key space, begins the new region. False: it is a bound
+// Split cuts the region that holds the key; the key, in PD's key space, begins the upper part. False: it is a bound
 // already.
-func (w *World) Split(key []byte) bool { return false }
+func (w *World) Split(key []byte) bool { return w.split(key) }
 
-// Transfer makes the peer on a store lead a region. False: there is no such peer, or its store is down.
-func (w *World) Transfer(region ports.RegionID, to ports.StoreID) bool { return false }
+// Transfer makes the peer on a store lead a region. False: there is no such peer, it leads already, or its store is
+// down.
+func (w *World) Transfer(id ports.RegionID, to ports.StoreID) bool {
+	r := w.regions.byID[id]
+	if r == nil {
+		return false
+	}
+	p, ok := r.PeerOn(to)
+	if s := w.store(to); !ok || p.ID == r.Leader || !s.up || s.hung || r.Leader == 0 {
+		return false
+	}
+	if leader, _ := r.leader(); w.store(leader.Store).hung {
+		return false
+	}
+	w.count(FaultTransfer)
+	w.lead(r, p.ID)
+	return true
+}
 
 // Crash stops a store: what is in flight is gone, and what is not applied is lost.
-func (w *World) Crash(id ports.StoreID) {}
+func (w *World) Crash(id ports.StoreID) {
+	s := w.store(id)
+	if !s.up {
+		return
+	}
+	w.count(FaultCrash)
+	w.note(noteCrash, uint64(id), 0, 0)
+	s.up, s.hung = false, false
+	s.incarnation++
+	s.maxTS = 0
+	for i := range s.backlog {
+		w.leave(s.backlog[i].call)
+	}
+	s.backlog = nil
+	for _, c := range w.clients {
+		for _, l := range c.links {
+			if l.address == s.address {
+				w.reset(l, false, ports.CauseConnection)
+			}
+		}
+	}
+	for _, r := range w.regions.ordered {
+		if leader, ok := r.leader(); ok && leader.Store == id {
+			r.Leader = 0
+			r.term++
+			w.elect(r)
+		}
+	}
+}
 
 // Restart starts a crashed store again, on the given address, or on its old one when address is empty.
-func (w *World) Restart(id ports.StoreID, address string) {}
+func (w *World) Restart(id ports.StoreID, address string) {
+	s := w.store(id)
+	if s.up {
+		return
+	}
+	if address != "" && address != s.address {
+		if !slices.Contains(w.abandoned, s.address) {
+			w.abandoned = append(w.abandoned, s.address)
+		}
+		s.address = address
+	}
+	s.up = true
+	w.note(noteRestart, uint64(id), 0, 0)
+	// A store registers with PD before it serves (components/server: init and run node).
+	w.learn()
+}
 
 // Hang stops a store with its connections open; requests pile up until [World.Resume] or [World.Crash].
-func (w *World) Hang(id ports.StoreID) {}
+func (w *World) Hang(id ports.StoreID) {
+	s := w.store(id)
+	if !s.up || s.hung {
+		return
+	}
+	w.count(FaultHang)
+	w.note(noteHang, uint64(id), 0, 0)
+	s.hung = true
+	for _, r := range w.regions.ordered {
+		if leader, ok := r.leader(); ok && leader.Store == id {
+			w.elect(r)
+		}
+	}
+}
 
-// Resume lets a hanging store go on.
-func (w *World) Resume(id ports.StoreID) {}
+// Resume lets a hanging store go on, with what has piled up.
+func (w *World) Resume(id ports.StoreID) {
+	s := w.store(id)
+	if !s.hung {
+		return
+	}
+	w.note(noteResume, uint64(id), 0, 0)
+	s.hung = false
+	backlog := s.backlog
+	s.backlog = nil
+	for i := range backlog {
+		h := w.agenda.add(w.now + executeTime*ports.Instant(1+w.choose(SiteExecute, 8)))
+		*h = backlog[i]
+	}
+}
 
-// SilencePD lets PD answer nothing for a time.
-func (w *World) SilencePD(d time.Duration) {}
+// SilencePD lets PD answer nothing for a time, or, when it is [ports.Never], until [World.ResumePD].
+func (w *World) SilencePD(d ports.Instant) {
+	w.count(FaultSilentPD)
+	w.pd.silent = true
+	w.endPDOutage(d)
+}
 
-// RestartPD lets PD refuse everything for a time.
-func (w *World) RestartPD(d time.Duration) {}
+// RestartPD lets PD refuse everything for a time, or, when it is [ports.Never], until [World.ResumePD].
+func (w *World) RestartPD(d ports.Instant) {
+	w.count(FaultRestartPD)
+	w.pd.refusing = true
+	w.endPDOutage(d)
+}
+
+func (w *World) endPDOutage(d ports.Instant) {
+	w.pd.outage++
+	outage := w.pd.outage
+	if d == ports.Never {
+		return
+	}
+	w.After(w.now+d, func() {
+		if w.pd.outage == outage {
+			w.ResumePD()
+		}
+	})
+}
+
+// ResumePD ends an outage of PD.
+func (w *World) ResumePD() { w.pd.silent, w.pd.refusing = false, false }
+
+// Heal ends all faults: stores and PD are up, connections can be made, and nothing goes wrong any more. Messages that
+// are on their way, late duplicates included, still arrive.
+func (w *World) Heal() {
+	w.healed = true
+	w.rules = nil
+	w.note(noteHeal, 0, 0, 0)
+	w.ResumePD()
+	for _, s := range w.stores {
+		if s.hung {
+			w.Resume(s.id)
+		}
+		if !s.up {
+			w.Restart(s.id, "")
+		}
+	}
+	w.learn()
+}
+
+// Healed reports whether Heal was called.
+func (w *World) Healed() bool { return w.healed }

@@ -1,0 +1,146 @@
+package sim
+
+import "github.com/tikvx/tikvx/ports"
+
+// happening is one thing that will happen. Only the fields that its kind needs are set.
+type happening struct {
+	kind happeningKind
+	// duplicate: nobody waits for what comes of it.
+	duplicate bool
+	event     ports.EventKind
+	cause     ports.CauseKind
+	// incarnation is that of the store, or of what else can be overtaken; term is that of the region if the store led it
+	// when a request arrived.
+	incarnation, term uint64
+	arrived           ports.Instant
+	tok               ports.Tok
+	sink              ports.Sink
+	client            *Client
+	call              *call
+	link              *link
+	store             *store
+	region            *region
+	reply             *replyBuffer
+	question          *question
+	task              *Task
+	run               func()
+}
+
+type happeningKind uint8
+
+const (
+	happenTimer happeningKind = iota
+	happenRun
+	happenTask
+	// A request arrives at a store, is executed, is answered.
+	happenArrive
+	happenDuplicate
+	happenExecute
+	happenAnswer
+	// A call that has no answer by its deadline, or by the silence limit of a hung store, is given up.
+	happenDeadline
+	happenSilence
+	happenGiveUp
+	happenReset
+	// Questions to PD arrive, and are answered, as are probes.
+	happenTimestampAsked
+	happenAsked
+	happenTold
+	happenHeartbeat
+	happenElection
+	happenDisturb
+	happenRestart
+	happenResume
+	numHappenings
+)
+
+// agenda is a 4-ary heap of instants; what happens lies beside it, so that little is moved.
+type agenda struct {
+	slots    []slot
+	items    []happening
+	free     []uint32
+	sequence uint64
+}
+
+type slot struct {
+	at ports.Instant
+	// order keeps things of one instant in the order in which they were added.
+	order uint64
+	item  uint32
+}
+
+func (s *slot) before(o *slot) bool { return s.at < o.at || s.at == o.at && s.order < o.order }
+
+// add returns the place of a new happening, to be filled in before the next call.
+func (a *agenda) add(at ports.Instant) *happening {
+	var item uint32
+	if n := len(a.free); n > 0 {
+		item = a.free[n-1]
+		a.free = a.free[:n-1]
+	} else {
+		item = uint32(len(a.items))
+		a.items = append(a.items, happening{})
+	}
+	a.sequence++
+	a.slots = append(a.slots, slot{at: at, order: a.sequence, item: item})
+	a.up(len(a.slots) - 1)
+	return &a.items[item]
+}
+
+// next returns the instant of the first happening.
+func (a *agenda) next() (ports.Instant, bool) {
+	if len(a.slots) == 0 {
+		return ports.Never, false
+	}
+	return a.slots[0].at, true
+}
+
+// pop removes the first happening into h.
+func (a *agenda) pop(h *happening) ports.Instant {
+	first := a.slots[0]
+	last := len(a.slots) - 1
+	a.slots[0] = a.slots[last]
+	a.slots = a.slots[:last]
+	if last > 0 {
+		a.down(0)
+	}
+	*h = a.items[first.item]
+	a.items[first.item] = happening{}
+	a.free = append(a.free, first.item)
+	return first.at
+}
+
+func (a *agenda) up(i int) {
+	moved := a.slots[i]
+	for i > 0 {
+		parent := (i - 1) / 4
+		if !moved.before(&a.slots[parent]) {
+			break
+		}
+		a.slots[i] = a.slots[parent]
+		i = parent
+	}
+	a.slots[i] = moved
+}
+
+func (a *agenda) down(i int) {
+	moved := a.slots[i]
+	for {
+		first := 4*i + 1
+		if first >= len(a.slots) {
+			break
+		}
+		least := first
+		for c := first + 1; c < min(first+4, len(a.slots)); c++ {
+			if a.slots[c].before(&a.slots[least]) {
+				least = c
+			}
+		}
+		if !a.slots[least].before(&moved) {
+			break
+		}
+		a.slots[i] = a.slots[least]
+		i = least
+	}
+	a.slots[i] = moved
+}

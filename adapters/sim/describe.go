@@ -1,0 +1,149 @@
+package sim
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/tikvx/tikvx/ports"
+)
+
+// describe prints a request for the trace. Traces are for people who debug: they show keys.
+func describe(c *call) string {
+	head := fmt.Sprintf("s%d %s r%d.%d", c.to.Store, verbName(c.req.Verb()), c.hdr.Region.ID, c.hdr.Region.Epoch.Version)
+	switch r := c.req.(type) {
+	case *ports.GetRequest:
+		return fmt.Sprintf("%s %q at %s", head, r.Key, formatTS(r.TS))
+	case *ports.BatchGetRequest:
+		return fmt.Sprintf("%s %q at %s", head, r.Keys, formatTS(r.TS))
+	case *ports.ScanRequest:
+		return fmt.Sprintf("%s [%q, %q) limit %d at %s", head, r.Range.Start, r.Range.End, r.Limit, formatTS(r.TS))
+	case *ports.PrewriteRequest:
+		var keys []string
+		for i := range r.Mutations {
+			keys = append(keys, fmt.Sprintf("%q", r.Mutations[i].Key))
+		}
+		return fmt.Sprintf("%s start %s primary %q keys %s", head, formatTS(r.StartTS), r.Primary, strings.Join(keys, " "))
+	case *ports.CommitRequest:
+		return fmt.Sprintf("%s start %s commit %s %q", head, formatTS(r.StartTS), formatTS(r.CommitTS), r.Keys)
+	case *ports.BatchRollbackRequest:
+		return fmt.Sprintf("%s start %s %q", head, formatTS(r.StartTS), r.Keys)
+	case *ports.CheckTxnStatusRequest:
+		return fmt.Sprintf("%s start %s primary %q caller %s current %s rollback %t", head, formatTS(r.LockTS), r.Primary,
+			formatTS(r.CallerStartTS), formatTS(r.CurrentTS), r.RollbackIfNotExist)
+	case *ports.ResolveLockRequest:
+		return fmt.Sprintf("%s start %s commit %s %q", head, formatTS(r.StartTS), formatTS(r.CommitTS), r.Keys)
+	}
+	return head
+}
+
+// describeReply prints a reply for the trace.
+func describeReply(reply ports.Reply) string {
+	if f := reply.Region(); f != nil {
+		return fmt.Sprintf("fault %d leader %d of s%d", f.Kind, f.Leader.ID, f.Leader.Store)
+	}
+	head := verbName(reply.Verb())
+	switch r := reply.(type) {
+	case *ports.GetReply:
+		return fmt.Sprintf("%s %q%s", head, r.Value, describeError(r.Err))
+	case *ports.BatchGetReply:
+		return fmt.Sprintf("%s %d pairs%s", head, len(r.Pairs), describeError(r.Err))
+	case *ports.ScanReply:
+		return fmt.Sprintf("%s %d pairs%s", head, len(r.Pairs), describeError(r.Err))
+	case *ports.PrewriteReply:
+		for i := range r.Errors {
+			head += describeError(&r.Errors[i])
+		}
+	case *ports.CommitReply:
+		return fmt.Sprintf("%s %s%s", head, formatTS(r.CommitTS), describeError(r.Err))
+	case *ports.BatchRollbackReply:
+		return head + describeError(r.Err)
+	case *ports.CheckTxnStatusReply:
+		return fmt.Sprintf("%s ttl %d commit %s action %d%s", head, r.TTL, formatTS(r.CommitTS), r.Action,
+			describeError(r.Err))
+	case *ports.ResolveLockReply:
+		return head + describeError(r.Err)
+	}
+	return head
+}
+
+func describeError(e *ports.KeyError) string {
+	if e == nil {
+		return ""
+	}
+	if e.Kind == ports.KeyLocked {
+		return fmt.Sprintf(" locked %q by %s", e.Lock.Key, formatTS(e.Lock.StartTS))
+	}
+	return fmt.Sprintf(" error %d %q %s", e.Kind, e.Key, e.Text)
+}
+
+var verbNames = [ports.Verbs]string{
+	"None", "Get", "BatchGet", "Scan", "Prewrite", "Commit", "BatchRollback", "CheckTxnStatus", "ResolveLock",
+	"TxnHeartBeat", "PessimisticRollback", "RawGet", "RawBatchGet", "RawPut", "RawBatchPut", "RawDelete",
+	"RawBatchDelete", "RawDeleteRange", "RawScan", "RawGetKeyTTL", "RawCompareAndSwap",
+}
+
+func verbName(v ports.Verb) string { return verbNames[v] }
+
+// hashReply adds what a reply says.
+func hashReply(d *digest, reply ports.Reply) {
+	d.add(uint64(reply.Verb()))
+	if f := reply.Region(); f != nil {
+		d.add(uint64(f.Kind)<<32 ^ uint64(f.Leader.ID))
+		return
+	}
+	switch r := reply.(type) {
+	case *ports.GetReply:
+		d.bytes(r.Value)
+		hashError(d, r.Err)
+	case *ports.BatchGetReply:
+		hashPairs(d, r.Pairs)
+		hashError(d, r.Err)
+	case *ports.ScanReply:
+		hashPairs(d, r.Pairs)
+		hashError(d, r.Err)
+	case *ports.PrewriteReply:
+		for i := range r.Errors {
+			hashError(d, &r.Errors[i])
+		}
+	case *ports.CommitReply:
+		d.add(uint64(r.CommitTS))
+		hashError(d, r.Err)
+	case *ports.BatchRollbackReply:
+		hashError(d, r.Err)
+	case *ports.CheckTxnStatusReply:
+		d.add(r.TTL ^ uint64(r.Action)<<56)
+		d.add(uint64(r.CommitTS))
+		hashError(d, r.Err)
+	case *ports.ResolveLockReply:
+		hashError(d, r.Err)
+	case *ports.TxnHeartBeatReply:
+		d.add(r.TTL)
+		hashError(d, r.Err)
+	case *ports.RawGetReply:
+		d.bytes(r.Value)
+	case *ports.RawBatchGetReply:
+		hashPairs(d, r.Pairs)
+	case *ports.RawScanReply:
+		hashPairs(d, r.Pairs)
+	case *ports.RawGetKeyTTLReply:
+		d.add(r.TTL)
+	case *ports.RawCompareAndSwapReply:
+		d.bytes(r.Previous)
+	}
+}
+
+func hashPairs(d *digest, pairs []ports.Pair) {
+	d.add(uint64(len(pairs)))
+	for i := range pairs {
+		d.bytes(pairs[i].Key)
+		d.bytes(pairs[i].Value)
+		hashError(d, pairs[i].Err)
+	}
+}
+
+func hashError(d *digest, e *ports.KeyError) {
+	if e != nil {
+		d.add(uint64(e.Kind) ^ uint64(e.Lock.StartTS)<<8)
+		d.bytes(e.Key)
+	}
+}

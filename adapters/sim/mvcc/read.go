@@ -1,0 +1,149 @@
+package mvcc
+
+import (
+	"slices"
+
+	"github.com/tikvx/tikvx/ports"
+)
+
+// Snapshot is what a read sees: the versions at TS, without the locks of the Resolved transactions and with those of
+// the Committed ones.
+type Snapshot struct {
+	TS                  ports.Timestamp
+	Resolved, Committed []ports.Timestamp
+}
+
+// read returns the value of a key, nil when it has none, or the error of a lock that is in the way
+// (mvcc/reader/point_getter.rs: get).
+func (e *Engine) read(s *Snapshot, at *entry[columns]) (value []byte, found bool, err *ports.KeyError) {
+	if at.value.locked {
+		switch l := &at.value.lock; s.conflict(at.key, l) {
+		case ignoreLock:
+		case useLock:
+			// load_data_from_lock: locks that carry no data were ignored already.
+			return l.Value, l.Kind == ports.KindPut, nil
+		case blockedByLock:
+			return nil, false, keyIsLocked(at.key, l)
+		}
+	}
+	if w := at.value.visible(s.TS); w != nil {
+		return w.Value, true, nil
+	}
+	return nil, false, nil
+}
+
+type lockEffect uint8
+
+const (
+	ignoreLock lockEffect = iota
+	useLock
+	blockedByLock
+)
+
+// conflict says what a lock means to a read (components/txn_types/src/lock.rs: check_ts_conflict_si).
+func (s *Snapshot) conflict(key []byte, l *Lock) lockEffect {
+	switch {
+	case l.StartTS > s.TS || l.Kind == ports.KindLock || l.pessimistic():
+		return ignoreLock
+	case l.MinCommitTS > s.TS:
+		return ignoreLock
+	case slices.Contains(s.Resolved, l.StartTS):
+		return ignoreLock
+	case s.TS == ports.MaxTimestamp && string(key) == string(l.Primary) && !l.AsyncCommit:
+		return ignoreLock
+	case slices.Contains(s.Committed, l.StartTS):
+		return useLock
+	}
+	return blockedByLock
+}
+
+// Get reads one key (server/service/kv.rs: future_get).
+func (e *Engine) Get(key []byte, s *Snapshot, reply *ports.GetReply) {
+	at := e.keys.get(key)
+	if at == nil {
+		reply.NotFound = true
+		return
+	}
+	value, found, err := e.read(s, at)
+	reply.Value, reply.NotFound, reply.Err = value, !found && err == nil, err
+}
+
+// BatchGet reads keys; each has an answer of its own, and one without a value has none (src/storage/mod.rs: batch_get).
+func (e *Engine) BatchGet(keys [][]byte, s *Snapshot, reply *ports.BatchGetReply) {
+	for _, key := range keys {
+		at := e.keys.get(key)
+		if at == nil {
+			continue
+		}
+		if value, found, err := e.read(s, at); found || err != nil {
+			reply.Pairs = append(reply.Pairs, ports.Pair{Key: at.key, Value: value, Err: err})
+		}
+	}
+}
+
+// Scan reads at most Limit pairs inside the extent; a key whose lock is in the way is a pair with an error and counts
+// (txn/store.rs: Scanner::scan).
+func (e *Engine) Scan(req *ports.ScanRequest, x Extent, s *Snapshot, reply *ports.ScanReply) {
+	take := func(at *entry[columns]) bool {
+		value, found, err := e.read(s, at)
+		if found && req.KeyOnly {
+			value = nil
+		}
+		if found || err != nil {
+			reply.Pairs = append(reply.Pairs, ports.Pair{Key: at.key, Value: value, Err: err})
+		}
+		return len(reply.Pairs) < int(req.Limit)
+	}
+	if req.Limit == 0 {
+		return
+	}
+	if req.Reverse {
+		scanDown(&e.keys, req.Range, x.Contains, x.txnEnd, take)
+	} else {
+		scanUp(&e.keys, req.Range, x.Contains, x.txnStart, take)
+	}
+}
+
+// txnStart and txnEnd report whether a transactional key is not below the extent's start, or its end.
+func (x Extent) txnStart(key []byte) bool { return compareEncoded(key, x.Start) >= 0 }
+
+func (x Extent) txnEnd(key []byte) bool { return len(x.End) > 0 && compareEncoded(key, x.End) >= 0 }
+
+// scanUp walks the entries that lie in the range and in the region, upwards, until take returns false. from is true
+// from the region's start on.
+func scanUp[T any](
+	o *ordered[T], r ports.KeyRange, inRegion func([]byte) bool, from func([]byte) bool, take func(*entry[T]) bool,
+) {
+	at := o.seekFunc(from)
+	if first, _ := o.seek(r.Start); first.chunk > at.chunk || first.chunk == at.chunk && first.index > at.index {
+		at = first
+	}
+	for ; ; at = o.next(at) {
+		e := o.at(at)
+		if e == nil || !r.Contains(e.key) || !inRegion(e.key) || !take(e) {
+			return
+		}
+	}
+}
+
+// scanDown is scanUp downwards. beyond is true from the region's end on.
+func scanDown[T any](
+	o *ordered[T], r ports.KeyRange, inRegion func([]byte) bool, beyond func([]byte) bool, take func(*entry[T]) bool,
+) {
+	at := o.seekFunc(beyond)
+	if len(r.End) > 0 {
+		if last, _ := o.seek(r.End); last.chunk < at.chunk || last.chunk == at.chunk && last.index < at.index {
+			at = last
+		}
+	}
+	for {
+		var ok bool
+		if at, ok = o.previous(at); !ok {
+			return
+		}
+		e := o.at(at)
+		if !r.Contains(e.key) || !inRegion(e.key) || !take(e) {
+			return
+		}
+	}
+}

@@ -1,0 +1,166 @@
+package sim
+
+import (
+	"bytes"
+	"slices"
+	"sort"
+
+	"github.com/tikvx/tikvx/adapters/sim/mvcc"
+	"github.com/tikvx/tikvx/ports"
+)
+
+// region is a Raft group. Consensus itself is not simulated: whoever leads has every committed entry, and what is
+// applied is applied everywhere.
+type region struct {
+	// Region is as the leader knows it; its slices are never changed.
+	ports.Region
+	// term counts leaders.
+	term uint64
+	// electing: an election is on its way.
+	electing bool
+}
+
+func (r *region) extent() mvcc.Extent { return mvcc.Extent{Start: r.Range.Start, End: r.Range.End} }
+
+// leader returns the leading peer, false when there is none.
+func (r *region) leader() (ports.Peer, bool) {
+	if r.Leader == 0 {
+		return ports.Peer{}, false
+	}
+	return r.Peer(r.Leader)
+}
+
+// regionSet is all regions, in key order and by id.
+type regionSet struct {
+	ordered []*region
+	byID    map[ports.RegionID]*region
+}
+
+// at returns the index of the region that holds a key of PD's key space.
+func (s *regionSet) at(key []byte) int {
+	return sort.Search(len(s.ordered), func(i int) bool {
+		return bytes.Compare(s.ordered[i].Range.Start, key) > 0
+	}) - 1
+}
+
+// populate makes the regions of a new cluster. A region has peers on three stores; leaders take turns.
+func (w *World) populate() {
+	w.regions.byID = map[ports.RegionID]*region{}
+	var bounds [][]byte
+	for _, key := range w.config.Splits {
+		bounds = append(bounds, w.bound(key))
+	}
+	var start []byte
+	for i := 0; i <= len(bounds); i++ {
+		r := &region{term: 1}
+		r.Range.Start = start
+		if i < len(bounds) {
+			r.Range.End = bounds[i]
+			start = bounds[i]
+		}
+		r.ID = ports.RegionID(w.newID())
+		r.Epoch = ports.Epoch{ConfVer: 1, Version: 1}
+		for p := range min(3, len(w.stores)) {
+			r.Peers = append(r.Peers, ports.Peer{
+				ID: ports.PeerID(w.newID()), Store: w.stores[(i+p)%len(w.stores)].id,
+			})
+		}
+		r.Leader = r.Peers[0].ID
+		w.regions.ordered = append(w.regions.ordered, r)
+		w.regions.byID[r.ID] = r
+	}
+}
+
+// bound returns a key as PD knows it.
+func (w *World) bound(key []byte) []byte {
+	if w.config.RawKeys {
+		return bytes.Clone(key)
+	}
+	return mvcc.AppendEncoded(nil, key)
+}
+
+func (w *World) newID() uint64 {
+	w.lastID++
+	return w.lastID
+}
+
+// split cuts a region. The new region takes the lower half, the old one keeps the upper; both get the next version
+// (raftstore: store/fsm/apply.rs: exec_batch_split with right_derive, TiKV's default), and the new one's leader is on
+// the same store.
+func (w *World) split(key []byte) bool {
+	i := w.regions.at(key)
+	old := w.regions.ordered[i]
+	if bytes.Equal(old.Range.Start, key) || len(key) == 0 {
+		return false
+	}
+	lower := &region{term: old.term, Region: old.Region, electing: false}
+	lower.ID = ports.RegionID(w.newID())
+	lower.Peers = slices.Clone(old.Peers)
+	for p := range lower.Peers {
+		lower.Peers[p].ID = ports.PeerID(w.newID())
+		if old.Peers[p].ID == old.Leader {
+			lower.Leader = lower.Peers[p].ID
+		}
+	}
+	old.Epoch.Version++
+	lower.Epoch.Version++
+	at := bytes.Clone(key)
+	lower.Range.End, old.Range.Start = at, at
+	w.regions.ordered = slices.Insert(w.regions.ordered, i, lower)
+	w.regions.byID[lower.ID] = lower
+	w.count(FaultSplit)
+	w.note(noteSplit, uint64(old.ID), uint64(lower.ID), 0)
+	if lower.Leader == 0 {
+		w.elect(lower)
+	}
+	w.heartbeat()
+	return true
+}
+
+// lead makes a peer the leader of its region.
+func (w *World) lead(r *region, peer ports.PeerID) {
+	r.Leader = peer
+	r.term++
+	w.note(noteLeader, uint64(r.ID), uint64(peer), r.term)
+	w.heartbeat()
+}
+
+// quorum returns the peers that can be elected, none when a majority cannot vote.
+func (w *World) quorum(r *region) []ports.Peer {
+	var able []ports.Peer
+	for _, p := range r.Peers {
+		if s := w.store(p.Store); s.up && !s.hung {
+			able = append(able, p)
+		}
+	}
+	if len(able) <= len(r.Peers)/2 {
+		return nil
+	}
+	return able
+}
+
+// elect lets a region find a leader, after the time that its followers need to notice.
+func (w *World) elect(r *region) {
+	if r.electing {
+		return
+	}
+	r.electing = true
+	wait := electionTime + electionTime/4*ports.Instant(w.chooser.Choose(SiteElection, 8))
+	h := w.agenda.add(w.now + wait)
+	h.kind, h.region = happenElection, r
+}
+
+func (w *World) onElection(r *region) {
+	r.electing = false
+	if leader, ok := r.leader(); ok {
+		if s := w.store(leader.Store); s.up && !s.hung {
+			return
+		}
+	}
+	able := w.quorum(r)
+	if len(able) == 0 {
+		w.elect(r)
+		return
+	}
+	w.lead(r, able[w.choose(SiteCandidate, len(able))].ID)
+}

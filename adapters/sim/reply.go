@@ -1,0 +1,197 @@
+package sim
+
+import "github.com/tikvx/tikvx/ports"
+
+// replyBuffer holds one reply from its making until its receiver has released it. Everything that the reply points to
+// lies in the buffer, and is spoilt when the buffer is released: a machine that keeps a part of a reply is found out.
+type replyBuffer struct {
+	world *World
+	reply ports.Reply
+
+	get       ports.GetReply
+	batchGet  ports.BatchGetReply
+	scan      ports.ScanReply
+	prewrite  ports.PrewriteReply
+	commit    ports.CommitReply
+	rollback  ports.BatchRollbackReply
+	status    ports.CheckTxnStatusReply
+	resolve   ports.ResolveLockReply
+	heartbeat ports.TxnHeartBeatReply
+	release   ports.PessimisticRollbackReply
+	rawGet    ports.RawGetReply
+	rawBatch  ports.RawBatchGetReply
+	rawWrite  ports.RawWriteReply
+	rawScan   ports.RawScanReply
+	rawTTL    ports.RawGetKeyTTLReply
+	rawSwap   ports.RawCompareAndSwapReply
+
+	fault  ports.RegionFault
+	memory []byte
+	pairs  []ports.Pair
+	errors []ports.KeyError
+}
+
+// Release implements [ports.Lease].
+func (b *replyBuffer) Release() {
+	for i := range b.memory {
+		b.memory[i] = 0xdb
+	}
+	clear(b.pairs)
+	clear(b.errors)
+	*b = replyBuffer{world: b.world, memory: b.memory[:0], pairs: b.pairs[:0], errors: b.errors[:0]}
+	b.world.replies = append(b.world.replies, b)
+}
+
+// newReply returns an empty buffer.
+func (w *World) newReply() *replyBuffer {
+	if n := len(w.replies); n > 0 {
+		b := w.replies[n-1]
+		w.replies = w.replies[:n-1]
+		return b
+	}
+	return &replyBuffer{world: w}
+}
+
+// drop gives a reply up that nobody will see.
+func (w *World) drop(b *replyBuffer) {
+	if b != nil && !w.shared {
+		b.Release()
+	}
+}
+
+// header returns the header of the reply to a verb, having made that reply the buffer's.
+func (b *replyBuffer) header(verb ports.Verb) *ports.ReplyHeader {
+	switch verb {
+	case ports.VerbGet:
+		b.reply = &b.get
+		return &b.get.ReplyHeader
+	case ports.VerbBatchGet:
+		b.reply, b.batchGet.Pairs = &b.batchGet, b.pairs
+		return &b.batchGet.ReplyHeader
+	case ports.VerbScan:
+		b.reply, b.scan.Pairs = &b.scan, b.pairs
+		return &b.scan.ReplyHeader
+	case ports.VerbPrewrite:
+		b.reply, b.prewrite.Errors = &b.prewrite, b.errors
+		return &b.prewrite.ReplyHeader
+	case ports.VerbCommit:
+		b.reply = &b.commit
+		return &b.commit.ReplyHeader
+	case ports.VerbBatchRollback:
+		b.reply = &b.rollback
+		return &b.rollback.ReplyHeader
+	case ports.VerbCheckTxnStatus:
+		b.reply = &b.status
+		return &b.status.ReplyHeader
+	case ports.VerbResolveLock:
+		b.reply = &b.resolve
+		return &b.resolve.ReplyHeader
+	case ports.VerbTxnHeartBeat:
+		b.reply = &b.heartbeat
+		return &b.heartbeat.ReplyHeader
+	case ports.VerbPessimisticRollback:
+		b.reply = &b.release
+		return &b.release.ReplyHeader
+	default:
+		return b.rawHeader(verb)
+	}
+}
+
+func (b *replyBuffer) rawHeader(verb ports.Verb) *ports.ReplyHeader {
+	switch verb {
+	case ports.VerbRawGet:
+		b.reply = &b.rawGet
+		return &b.rawGet.ReplyHeader
+	case ports.VerbRawBatchGet:
+		b.reply, b.rawBatch.Pairs = &b.rawBatch, b.pairs
+		return &b.rawBatch.ReplyHeader
+	case ports.VerbRawScan:
+		b.reply, b.rawScan.Pairs = &b.rawScan, b.pairs
+		return &b.rawScan.ReplyHeader
+	case ports.VerbRawGetKeyTTL:
+		b.reply = &b.rawTTL
+		return &b.rawTTL.ReplyHeader
+	case ports.VerbRawCompareAndSwap:
+		b.reply = &b.rawSwap
+		return &b.rawSwap.ReplyHeader
+	default:
+		b.reply, b.rawWrite.Of = &b.rawWrite, verb
+		return &b.rawWrite.ReplyHeader
+	}
+}
+
+// seal copies what the reply has borrowed from the engine into the buffer.
+func (b *replyBuffer) seal() {
+	switch r := b.reply.(type) {
+	case *ports.GetReply:
+		r.Value, r.Err = b.bytes(r.Value), b.keyError(r.Err)
+	case *ports.BatchGetReply:
+		b.sealPairs(r.Pairs)
+	case *ports.ScanReply:
+		b.sealPairs(r.Pairs)
+	case *ports.PrewriteReply:
+		for i := range r.Errors {
+			r.Errors[i] = *b.keyError(&r.Errors[i])
+		}
+		b.errors = r.Errors
+	case *ports.CommitReply:
+		r.Err = b.keyError(r.Err)
+	case *ports.BatchRollbackReply:
+		r.Err = b.keyError(r.Err)
+	case *ports.CheckTxnStatusReply:
+		r.Err = b.keyError(r.Err)
+		if r.Lock != nil {
+			lock := b.lock(r.Lock)
+			r.Lock = &lock
+		}
+	case *ports.ResolveLockReply:
+		r.Err = b.keyError(r.Err)
+	case *ports.TxnHeartBeatReply:
+		r.Err = b.keyError(r.Err)
+	case *ports.RawGetReply:
+		r.Value = b.bytes(r.Value)
+	case *ports.RawBatchGetReply:
+		b.sealPairs(r.Pairs)
+	case *ports.RawScanReply:
+		b.sealPairs(r.Pairs)
+	case *ports.RawCompareAndSwapReply:
+		r.Previous = b.bytes(r.Previous)
+	}
+}
+
+func (b *replyBuffer) bytes(v []byte) []byte {
+	if v == nil {
+		return nil
+	}
+	start := len(b.memory)
+	b.memory = append(b.memory, v...)
+	return b.memory[start:len(b.memory):len(b.memory)]
+}
+
+func (b *replyBuffer) sealPairs(pairs []ports.Pair) {
+	for i := range pairs {
+		p := &pairs[i]
+		p.Key, p.Value, p.Err = b.bytes(p.Key), b.bytes(p.Value), b.keyError(p.Err)
+	}
+	b.pairs = pairs
+}
+
+// keyError copies an error; its struct is thrown away after use, its bytes are the buffer's.
+func (b *replyBuffer) keyError(e *ports.KeyError) *ports.KeyError {
+	if e == nil {
+		return nil
+	}
+	c := *e
+	c.Key, c.Primary, c.Lock = b.bytes(e.Key), b.bytes(e.Primary), b.lock(&e.Lock)
+	return &c
+}
+
+func (b *replyBuffer) lock(l *ports.Lock) ports.Lock {
+	c := *l
+	c.Key, c.Primary = b.bytes(l.Key), b.bytes(l.Primary)
+	c.Secondaries = nil
+	for _, k := range l.Secondaries {
+		c.Secondaries = append(c.Secondaries, b.bytes(k))
+	}
+	return c
+}

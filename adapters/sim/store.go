@@ -1,0 +1,268 @@
+package sim
+
+import (
+	"bytes"
+	"time"
+
+	"github.com/tikvx/tikvx/adapters/sim/mvcc"
+	"github.com/tikvx/tikvx/ports"
+)
+
+// store is one TiKV process. The data of all stores is the world's engine.
+type store struct {
+	id      ports.StoreID
+	address string
+	up      bool
+	// hung: the process stands still, its sockets stay open.
+	hung bool
+	// incarnation counts starts: what was sent to an earlier one is gone.
+	incarnation uint64
+	// backlog is what a hanging store has been sent.
+	backlog []happening
+	// maxTS is the greatest timestamp that was read here (components/concurrency_manager).
+	maxTS ports.Timestamp
+}
+
+func (w *World) store(id ports.StoreID) *store { return w.stores[id-1] }
+
+// listener returns the running store at an address, nil when nobody listens there.
+func (w *World) listener(address string) *store {
+	for _, s := range w.stores {
+		if s.up && s.address == address {
+			return s
+		}
+	}
+	return nil
+}
+
+// admit says what is wrong with a request before anything of it is done. The order of the checks is TiKV's
+// (raftstore: store/fsm/peer.rs: pre_propose_raft_command; store/util.rs).
+func (w *World) admit(s *store, hdr *ports.Header, req ports.Request, f *ports.RegionFault) bool {
+	if hdr.Peer.Store != s.id {
+		*f = ports.RegionFault{Kind: ports.FaultStoreNotMatch, Store: hdr.Peer.Store}
+		return false
+	}
+	r := w.regions.byID[hdr.Region.ID]
+	var own ports.Peer
+	if r != nil {
+		own, _ = r.PeerOn(s.id)
+	}
+	if own.ID == 0 {
+		*f = ports.RegionFault{Kind: ports.FaultRegionNotFound}
+		return false
+	}
+	if own.ID != hdr.Peer.ID {
+		*f = ports.RegionFault{Kind: ports.FaultMismatchPeerID}
+		return false
+	}
+	if own.ID != r.Leader {
+		*f = ports.RegionFault{Kind: ports.FaultNotLeader}
+		if leader, ok := r.leader(); ok && w.choose(SiteHint, 2) == 0 {
+			f.Leader = leader
+		}
+		return false
+	}
+	// Data commands compare the version only; peers may have changed (store/util.rs: check_region_epoch).
+	if hdr.Region.Epoch.Version != r.Epoch.Version {
+		*f = ports.RegionFault{Kind: ports.FaultEpochNotMatch, Regions: w.siblings(r, hdr.Region.Epoch.Version)}
+		return false
+	}
+	if !w.inRegion(r, req) {
+		*f = ports.RegionFault{Kind: ports.FaultKeyNotInRegion}
+		return false
+	}
+	return true
+}
+
+// maxSiblings bounds the regions that an epoch error brings (peer.rs: MAX_REGIONS_IN_ERROR).
+const maxSiblings = 10
+
+// siblings returns the region and those that were cut off its lower end since a version
+// (peer.rs: collect_sibling_region).
+func (w *World) siblings(r *region, requested uint64) []ports.Region {
+	list := []ports.Region{r.Region}
+	newest := r.Epoch.Version
+	if requested >= newest {
+		return list
+	}
+	left := newest - requested
+	for i := w.regions.at(r.Range.Start) - 1; i >= 0 && left > 0 && len(list) <= maxSiblings; i-- {
+		next := w.regions.ordered[i]
+		left--
+		if v := next.Epoch.Version; v >= newest {
+			left += v - newest
+			newest = v
+		}
+		list = append(list, next.Region)
+	}
+	return list
+}
+
+// inRegion reports whether the keys of a request lie in a region (store/util.rs: check_key_in_region; for scans
+// store/region_snapshot.rs: should_seekable, which allows the end).
+func (w *World) inRegion(r *region, req ports.Request) bool {
+	x := r.extent()
+	switch q := req.(type) {
+	case *ports.GetRequest:
+		return x.Contains(q.Key)
+	case *ports.BatchGetRequest:
+		return all(q.Keys, x.Contains)
+	case *ports.ScanRequest:
+		if q.Reverse {
+			return x.Touches(q.Range.End, true)
+		}
+		return x.Touches(q.Range.Start, false)
+	case *ports.PrewriteRequest:
+		for i := range q.Mutations {
+			if !x.Contains(q.Mutations[i].Key) {
+				return false
+			}
+		}
+	case *ports.CommitRequest:
+		return all(q.Keys, x.Contains)
+	case *ports.BatchRollbackRequest:
+		return all(q.Keys, x.Contains)
+	case *ports.CheckTxnStatusRequest:
+		return x.Contains(q.Primary)
+	case *ports.ResolveLockRequest:
+		return all(q.Keys, x.Contains)
+	case *ports.TxnHeartBeatRequest:
+		return x.Contains(q.Primary)
+	case *ports.PessimisticRollbackRequest:
+		return all(q.Keys, x.Contains)
+	default:
+		return rawInRegion(x, req)
+	}
+	return true
+}
+
+func rawInRegion(x mvcc.Extent, req ports.Request) bool {
+	switch q := req.(type) {
+	case *ports.RawGetRequest:
+		return x.ContainsRaw(q.Key)
+	case *ports.RawBatchGetRequest:
+		return all(q.Keys, x.ContainsRaw)
+	case *ports.RawPutRequest:
+		return x.ContainsRaw(q.Key)
+	case *ports.RawBatchPutRequest:
+		for i := range q.Pairs {
+			if !x.ContainsRaw(q.Pairs[i].Key) {
+				return false
+			}
+		}
+	case *ports.RawDeleteRequest:
+		return x.ContainsRaw(q.Key)
+	case *ports.RawBatchDeleteRequest:
+		return all(q.Keys, x.ContainsRaw)
+	case *ports.RawDeleteRangeRequest:
+		// apply.rs: handle_delete_range
+		return x.ContainsRaw(q.Range.Start) && (len(x.End) == 0 ||
+			len(q.Range.End) > 0 && bytes.Compare(q.Range.End, x.End) <= 0)
+	case *ports.RawScanRequest:
+		if q.Reverse {
+			return x.TouchesRaw(q.Range.End, true)
+		}
+		return x.TouchesRaw(q.Range.Start, false)
+	case *ports.RawGetKeyTTLRequest:
+		return x.ContainsRaw(q.Key)
+	case *ports.RawCompareAndSwapRequest:
+		return x.ContainsRaw(q.Key)
+	}
+	return true
+}
+
+func all(keys [][]byte, in func([]byte) bool) bool {
+	for _, k := range keys {
+		if !in(k) {
+			return false
+		}
+	}
+	return true
+}
+
+// writes reports whether a verb changes data.
+func writes(v ports.Verb) bool {
+	switch v {
+	case ports.VerbGet, ports.VerbBatchGet, ports.VerbScan, ports.VerbRawGet, ports.VerbRawBatchGet, ports.VerbRawScan,
+		ports.VerbRawGetKeyTTL:
+		return false
+	default:
+		return true
+	}
+}
+
+// perform executes a request that was admitted.
+func (w *World) perform(s *store, hdr *ports.Header, req ports.Request, b *replyBuffer) {
+	x := w.regions.byID[hdr.Region.ID].extent()
+	e := &w.engine
+	switch q := req.(type) {
+	case *ports.GetRequest:
+		e.Get(q.Key, s.snapshot(hdr, q.TS), &b.get)
+	case *ports.BatchGetRequest:
+		e.BatchGet(q.Keys, s.snapshot(hdr, q.TS), &b.batchGet)
+	case *ports.ScanRequest:
+		e.Scan(q, x, s.snapshot(hdr, q.TS), &b.scan)
+	case *ports.PrewriteRequest:
+		s.observe(q)
+		e.Prewrite(q, &b.prewrite)
+	case *ports.CommitRequest:
+		e.Commit(q, &b.commit)
+	case *ports.BatchRollbackRequest:
+		e.BatchRollback(q, &b.rollback)
+	case *ports.CheckTxnStatusRequest:
+		s.maxTS = max(s.maxTS, mvcc.MaxTS(q))
+		e.CheckTxnStatus(q, &b.status)
+	case *ports.ResolveLockRequest:
+		e.ResolveLock(q, x, &b.resolve)
+	case *ports.TxnHeartBeatRequest:
+		e.TxnHeartBeat(q, &b.heartbeat)
+	case *ports.PessimisticRollbackRequest:
+		e.PessimisticRollback(q, x, &b.release)
+	default:
+		w.performRaw(req, x, b)
+	}
+}
+
+// snapshot is what a read sees. Every read raises max_ts (src/storage/mod.rs: prepare_snap_ctx).
+func (s *store) snapshot(hdr *ports.Header, ts ports.Timestamp) *mvcc.Snapshot {
+	if ts != ports.MaxTimestamp {
+		s.maxTS = max(s.maxTS, ts)
+	}
+	return &mvcc.Snapshot{TS: ts, Resolved: hdr.ResolvedLocks, Committed: hdr.CommittedLocks}
+}
+
+// observe raises max_ts for prewrites that read (txn/actions/prewrite.rs: Insert and CheckNotExists).
+func (s *store) observe(q *ports.PrewriteRequest) {
+	for i := range q.Mutations {
+		if k := q.Mutations[i].Kind; k == ports.KindInsert || k == ports.KindCheckNotExists {
+			s.maxTS = max(s.maxTS, q.StartTS)
+		}
+	}
+}
+
+func (w *World) performRaw(req ports.Request, x mvcc.Extent, b *replyBuffer) {
+	now := w.config.Epoch/1000 + int64(time.Duration(w.now)/time.Second)
+	e := w.engine.Raw(uint64(now))
+	switch q := req.(type) {
+	case *ports.RawGetRequest:
+		e.Get(q, &b.rawGet)
+	case *ports.RawBatchGetRequest:
+		e.BatchGet(q, &b.rawBatch)
+	case *ports.RawPutRequest:
+		e.Put(q, &b.rawWrite)
+	case *ports.RawBatchPutRequest:
+		e.BatchPut(q, &b.rawWrite)
+	case *ports.RawDeleteRequest:
+		e.Delete(q, &b.rawWrite)
+	case *ports.RawBatchDeleteRequest:
+		e.BatchDelete(q, &b.rawWrite)
+	case *ports.RawDeleteRangeRequest:
+		e.DeleteRange(q, x, &b.rawWrite)
+	case *ports.RawScanRequest:
+		e.Scan(q, x, &b.rawScan)
+	case *ports.RawGetKeyTTLRequest:
+		e.GetKeyTTL(q, &b.rawTTL)
+	case *ports.RawCompareAndSwapRequest:
+		e.CompareAndSwap(q, &b.rawSwap)
+	}
+}
