@@ -31,7 +31,9 @@ func TestCallConversations(t *testing.T) {
 			case "call":
 				p = &parent{spec: parseSpec(t, d), get: ports.GetRequest{Key: []byte("k"), TS: 5}}
 				r = smtest.NewRunner(p)
-				rawEnv(r)
+				if !d.HasArg("txn") {
+					rawEnv(r)
+				}
 				r.Status = p.status
 				r.Commands = map[string]func([]string) (ports.Event, error){"reply": parseReply}
 			case "play":
@@ -101,7 +103,7 @@ func parseStores(t *testing.T, text string) smtest.Stores {
 	return list
 }
 
-// parseSpec reads the arguments of a call: key=k, end=k, region=2:1.1 (with key),
+// parseSpec reads the arguments of a call: key=k, end=k, bound=k, region=2:1.1 (with key),
 // deadline, timeout, write.
 func parseSpec(t *testing.T, d *datadriven.TestData) Spec {
 	spec := Spec{Deadline: ports.Instant(10 * time.Second), Timeout: 5 * time.Second}
@@ -116,9 +118,12 @@ func parseSpec(t *testing.T, d *datadriven.TestData) Spec {
 			spec.Key = []byte(value)
 		case "end":
 			spec.By, spec.Key = ByEnd, []byte(value)
+		case "bound":
+			spec.By, spec.Key = ByBound, []byte(value)
 		case "region":
 			spec.By = ByRegion
 			spec.Region, err = smtest.ParseVersion(value)
+		case "txn":
 		case "deadline":
 			var dl time.Duration
 			dl, err = time.ParseDuration(value)

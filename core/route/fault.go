@@ -210,7 +210,7 @@ func (c *Call) onEpochNotMatch(env *sm.Env, now ports.Instant, f *ports.RegionFa
 
 // holds reports whether a region is the one that the call looks for.
 func (c *Call) holds(r *ports.Region, key []byte) bool {
-	if c.spec.By == ByEnd {
+	if c.fromEnd() {
 		return holdsBelow(r.Range, key)
 	}
 	return r.Range.Contains(key)

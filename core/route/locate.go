@@ -45,15 +45,22 @@ func (c *Call) locate(env *sm.Env, now ports.Instant, out *sm.Effects) bool {
 
 // encode returns the key in PD's key space, in the environment's scratch memory.
 func (c *Call) encode(env *sm.Env) []byte {
-	if c.spec.By == ByEnd {
+	switch c.spec.By {
+	case ByKey, ByRegion:
+		env.Scratch = env.Codec.RegionKey(env.Scratch[:0], c.spec.Key)
+	case ByEnd:
 		env.Scratch = env.Codec.RegionBound(env.Scratch[:0], c.spec.Key)
-		return env.Scratch
+	case ByBound:
+		env.Scratch = append(env.Scratch[:0], c.spec.Key...)
 	}
-	return env.RegionKey(c.spec.Key)
+	return env.Scratch
 }
 
+// fromEnd reports whether the region is found from its end.
+func (c *Call) fromEnd() bool { return c.spec.By == ByEnd || c.spec.By == ByBound }
+
 func (c *Call) find(env *sm.Env, key []byte, now ports.Instant) *sm.Region {
-	if c.spec.By == ByEnd {
+	if c.fromEnd() {
 		return env.Regions.FindByEnd(key, now)
 	}
 	return env.Regions.Find(key, now)
@@ -80,7 +87,7 @@ func (c *Call) better(view *sm.Region) *sm.Region {
 // first: the table handles the two in this order.
 func (c *Call) ask(env *sm.Env, now ports.Instant, key []byte, view *sm.Region, out *sm.Effects) {
 	ask := &ports.Ask{Kind: ports.AskRegion, Key: slices.Clone(key), Deadline: c.spec.Deadline}
-	if c.spec.By == ByEnd {
+	if c.fromEnd() {
 		ask.Kind = ports.AskRegionByEnd
 	}
 	switch {

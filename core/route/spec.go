@@ -17,6 +17,9 @@ const (
 	// ByEnd: the region whose keys lie just below Spec.Key; an empty key means
 	// the last region.
 	ByEnd
+	// ByBound: as ByEnd, but Spec.Key is a bound in PD's key space. A bound that cuts
+	// an encoded key in two has no user key that names it.
+	ByBound
 	// ByRegion: exactly Spec.Region, which holds Spec.Key. When that version no
 	// longer serves, the call ends with [Regroup].
 	ByRegion
@@ -25,7 +28,8 @@ const (
 // Spec says what is to be routed.
 type Spec struct {
 	By By
-	// Key is a user key, borrowed until the call is finished.
+	// Key is a user key (or a bound, see [ByBound]), borrowed until the call is
+	// finished.
 	Key []byte `fp:"shared"`
 	// Region is the version that [ByRegion] demands.
 	Region ports.RegionVersion

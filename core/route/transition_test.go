@@ -174,6 +174,7 @@ func TestCallTransitions(t *testing.T) {
 			b := callIn(state)
 			p := b.m.(*parent)
 			require.Equal(t, state, p.call.state)
+			require.Equal(t, state == callSending, p.call.Sending())
 			ev := everyEvent(b.last())[i]
 			if ev.Kind == ports.EventStart && state != callIdle {
 				continue
@@ -190,6 +191,9 @@ func TestCallTransitions(t *testing.T) {
 				require.Contains(t, b.open, p.call.wait, "%s: nothing is under way", name)
 			case Finished:
 				require.Zero(t, p.call.wait, name)
+			}
+			if state == callSending && (ev.Kind == ports.EventLost || ev.Kind == ports.EventReply && ev.Reply == nil) {
+				require.True(t, p.call.MayBeApplied(), "%s: nobody knows", name)
 			}
 			if awaited != 0 && ev.Kind != ports.EventCancel && p.call.wait == awaited {
 				require.Equal(t, before, b.sum(), "%s: changed, but waits as before", name)
