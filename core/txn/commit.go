@@ -24,12 +24,14 @@ type Params struct {
 
 // Commit is the root machine that commits one optimistic transaction.
 //
-//	idle ──Start──▶ prewriting ──all locked──▶ fetching ──▶ deciding ──committed──▶ sweeping ──▶ finished
-//	  │                 │                      │  ▲ ▲ └too small─▶ lagging             ▲             ▲
-//	  │nothing to write │ failed, cancel       │  │ └────Timer────────┘                │             │
-//	  │                 ▼                      ▼  └──expired──── deciding ─────unknown─┼─────────────┤
-//	  └▶ finished    rolling back ◀──failed, cancel───────────── deciding ──aborted──▶ rolling back ─┘
+//	idle ──Start──▶ prewriting ──▶ fetching ──▶ deciding ──committed──▶ sweeping ──▶ finished
+//	                    │           ▲ │ ▲ │      │ │ └──────unknown────────────────▶ finished
+//	                    │   lagging─┘ │ └─┼expired │
+//	                    │      ▲──────┘   │        │ aborted
+//	                    ▼ failed, cancel  ▼        ▼
+//	                    rolling back ──────────────────────────────────────────────▶ finished
 //
+// Without anything to write, or before anything could be locked, it ends at once.
 // The caller is answered on the way to sweeping, rolling back or finished, or by a
 // cancel while deciding. Deciding holds the commit point; see the package comment.
 // Not safe for concurrent use.
@@ -283,93 +285,4 @@ func (c *Commit) onDeciding(env *sm.Env, ev *ports.Event, out *sm.Effects) {
 	c.primary.Step(env, ev, out)
 	env.Leave()
 	c.afterPrimary(env, ev.Now, out)
-}
-
-// afterPrimary acts on the fate. It is the only place that does.
-func (c *Commit) afterPrimary(env *sm.Env, now ports.Instant, out *sm.Effects) {
-	if !c.primary.Done() {
-		return
-	}
-	switch c.primary.fate.kind {
-	case committed:
-		c.committed(env, now, out)
-	case aborted:
-		c.abort(env, now, c.primary.failure, out)
-	case maybe:
-		c.answer(Outcome{Kind: Unknown, Failure: c.primary.failure}, out)
-		c.finish()
-	case impossible:
-		push := c.primary.push
-		failure := c.primary.failure
-		if push != nil {
-			failure = admitPush(push, c.primary.commitTS)
-		}
-		if failure.Failed() {
-			c.abort(env, now, failure, out)
-			return
-		}
-		c.least = max(c.least, push.MinCommitTS)
-		c.fetchTS(env, now, out)
-	}
-}
-
-// committed answers and goes on to commit the rest.
-func (c *Commit) committed(env *sm.Env, now ports.Instant, out *sm.Effects) {
-	c.answer(Outcome{Kind: Committed, CommitTS: c.primary.commitTS}, out)
-	c.heartbeat.stop()
-	rest := c.primary.rest()
-	if len(rest) == 0 {
-		c.finish()
-		return
-	}
-	c.state = commitSweeping
-	env.Enter(hopSweep)
-	c.sweep.commit(env, now, c.terms, rest, c.primary.commitTS, out)
-	env.Leave()
-	c.afterSweep()
-}
-
-// abort answers and goes on to roll back. The fate must be impossible or aborted.
-func (c *Commit) abort(env *sm.Env, now ports.Instant, f sm.Failure, out *sm.Effects) {
-	c.answer(Outcome{Kind: Aborted, Failure: f}, out)
-	c.heartbeat.stop()
-	if !c.prewrite.mayHold() || len(c.writes.locked) == 0 {
-		c.finish()
-		return
-	}
-	c.state = commitRollingBack
-	env.Enter(hopSweep)
-	c.sweep.rollback(env, now, c.terms, c.writes.locked, out)
-	env.Leave()
-	c.afterSweep()
-}
-
-func (c *Commit) onSweep(env *sm.Env, ev *ports.Event, out *sm.Effects) {
-	env.Enter(hopSweep)
-	c.sweep.Step(env, ev, out)
-	env.Leave()
-	c.afterSweep()
-}
-
-func (c *Commit) afterSweep() {
-	if c.sweep.Done() {
-		c.trouble = c.sweep.failure
-		c.finish()
-	}
-}
-
-// answer releases the caller, unless it has gone already.
-func (c *Commit) answer(o Outcome, out *sm.Effects) {
-	if !c.answered {
-		c.answered, c.outcome = true, o
-		out.Answer()
-	}
-}
-
-func (c *Commit) finish() {
-	c.state = commitFinished
-	c.heartbeat.stop()
-	if len(c.writes.keys) > keepKeys {
-		c.prewrite, c.sweep = prewrite{}, sweep{}
-	}
 }

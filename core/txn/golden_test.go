@@ -11,10 +11,10 @@ import (
 	"github.com/tikvx/tikvx/core/buffer"
 )
 
-// TestConversations plays the scripts in testdata: each says what a transaction
+// TestConversations plays the scripts in testdata/commit: each says what a transaction
 // writes, and what happens to it.
 func TestConversations(t *testing.T) {
-	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
+	datadriven.Walk(t, "testdata/commit", func(t *testing.T, path string) {
 		var p *play
 		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
 			switch d.Cmd {
