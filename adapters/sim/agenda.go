@@ -7,6 +7,7 @@ type happening struct {
 	kind happeningKind
 	// duplicate: nobody waits for what comes of it.
 	duplicate bool
+	fault     Fault
 	event     ports.EventKind
 	cause     ports.CauseKind
 	// incarnation is that of the store, or of what else can be overtaken; term is that of the region if the store led it

@@ -60,8 +60,7 @@ func (w *World) newCall() *call {
 func (w *World) leave(c *call) {
 	c.uses--
 	if c.uses == 0 && !w.shared {
-		copied := c.copy
-		*c = call{copy: copied}
+		c.client, c.link, c.sink = nil, nil, nil
 		w.calls = append(w.calls, c)
 	}
 }
@@ -87,7 +86,7 @@ func (w *World) submit(
 	c.link = client.link(to.Address)
 	c.place = len(c.link.calls)
 	c.link.calls = append(c.link.calls, c)
-	c.uses = 1
+	c.uses, c.incarnation, c.limited, c.silenced = 1, 0, false, false
 	w.callNote(noteSubmit, c, uint64(req.Verb()))
 	switch {
 	case client.closed:
@@ -129,12 +128,7 @@ func (w *World) send(c *call) {
 	if w.fault(SiteSlow, FaultSlow) {
 		delay += slowTime + slowTime/4*ports.Instant(w.choose(SiteOutage, 8))
 	}
-	switch w.choice(SiteDuplicate, 3) {
-	case 1:
-		w.plan(c, w.now+delay+w.travel()*ports.Instant(1+w.choose(SiteOutage, 8)), happenDuplicate)
-	case 2:
-		w.plan(c, w.now+lateTime<<w.choose(SiteOutage, 7), happenDuplicate)
-	}
+	w.duplicate(c, w.now+delay)
 	if w.scripted(c, actLoseRequest) || w.fault(SiteRequestLost, FaultRequestLost) {
 		w.limit(c)
 		return
@@ -150,6 +144,19 @@ func (w *World) send(c *call) {
 		if s.hung {
 			w.silence(c)
 		}
+	}
+}
+
+// duplicate lets a request arrive once more: soon, or long after its client has given up.
+func (w *World) duplicate(c *call, at ports.Instant) {
+	copies := w.choice(SiteDuplicate, 3)
+	switch allowed := w.config.Faults; {
+	case copies == 1 && allowed.Has(FaultDuplicate):
+		at += w.travel() * ports.Instant(1+w.choose(SiteOutage, 8))
+		w.plan(c, at, happenDuplicate).fault = FaultDuplicate
+	case copies == 2 && allowed.Has(FaultLateDuplicate):
+		at += lateTime << w.choose(SiteOutage, 7)
+		w.plan(c, at, happenDuplicate).fault = FaultLateDuplicate
 	}
 }
 
@@ -219,18 +226,15 @@ func decides(r *ports.CommitRequest) bool {
 }
 
 // onArrive hands a request to its store.
-func (w *World) onArrive(c *call, duplicate bool) {
+func (w *World) onArrive(arrival *happening) {
+	c, duplicate := arrival.call, arrival.kind == happenDuplicate
 	s := w.listener(c.to.Address)
 	if s == nil || !duplicate && s.incarnation != c.incarnation {
 		return // lost with its connection, whose end answers the call
 	}
 	if s.hung {
 		c.uses++
-		kind := happenArrive
-		if duplicate {
-			kind = happenDuplicate
-		}
-		s.backlog = append(s.backlog, happening{kind: kind, call: c})
+		s.backlog = append(s.backlog, *arrival)
 		if !c.answered() {
 			w.limit(c)
 			w.silence(c)
@@ -238,11 +242,7 @@ func (w *World) onArrive(c *call, duplicate bool) {
 		return
 	}
 	if duplicate {
-		if c.answered() {
-			w.count(FaultLateDuplicate)
-		} else {
-			w.count(FaultDuplicate)
-		}
+		w.count(arrival.fault)
 	}
 	w.callNote(noteArrive, c, uint64(s.id))
 	h := w.plan(c, w.now+executeTime*ports.Instant(1+w.choose(SiteExecute, 8)), happenExecute)

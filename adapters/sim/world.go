@@ -106,10 +106,8 @@ func (w *World) Step() bool {
 func (w *World) stepCall(h *happening) {
 	c := h.call
 	switch h.kind {
-	case happenArrive:
-		w.onArrive(c, false)
-	case happenDuplicate:
-		w.onArrive(c, true)
+	case happenArrive, happenDuplicate:
+		w.onArrive(h)
 	case happenExecute:
 		w.onExecute(h)
 	case happenAnswer:
