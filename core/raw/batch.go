@@ -1,6 +1,9 @@
 package raw
 
 import (
+	"bytes"
+	"slices"
+
 	"github.com/tikvx/tikvx/core/route"
 	"github.com/tikvx/tikvx/core/sm"
 	"github.com/tikvx/tikvx/ports"
@@ -13,16 +16,18 @@ import (
 //
 // While it works, spans of keys wait to be grouped, or wait for a worker, or are
 // carried by one. A region that no longer serves sends its span back to be
-// grouped. After a failure no new request is sent, but those in flight are
-// awaited, so that each key's outcome is known as well as it can be.
+// grouped. After a failure nothing is sent any more, not even again, but requests
+// in flight are awaited, so that each key's outcome is known as well as it can be.
 type Batch struct {
 	verb     ports.Verb
 	deadline ports.Instant
 	options  Options
-	keys     [][]byte
-	pairs    []ports.KV
+	keys     [][]byte   `fp:"shared"`
+	pairs    []ports.KV `fp:"shared"`
 	state    batchState
 
+	// groups splits keys[from:] while grouped is set; stale are the spans that
+	// wait for it, queue those that wait for a worker.
 	groups  route.Groups
 	from    int
 	grouped bool
@@ -42,12 +47,12 @@ type span struct {
 }
 
 type batchWorker struct {
-	busy, sent bool
-	span       span
-	call       route.Call
-	get        ports.RawBatchGetRequest
-	put        ports.RawBatchPutRequest
-	delete     ports.RawBatchDeleteRequest
+	busy   bool
+	span   span
+	call   route.Call
+	get    ports.RawBatchGetRequest    `fp:"-"`
+	put    ports.RawBatchPutRequest    `fp:"-"`
+	delete ports.RawBatchDeleteRequest `fp:"-"`
 }
 
 type batchState uint8
@@ -89,6 +94,7 @@ func (b *Batch) InitDelete(keys [][]byte, opt Options, deadline ports.Instant) {
 }
 
 // Pairs returns what was read, in no particular order; absent keys have no pair.
+// After a failure some are missing. The caller owns them.
 func (b *Batch) Pairs() []ports.KV { return b.got }
 
 // Outcomes returns what became of each key of a write, in the order of the keys.
@@ -135,7 +141,7 @@ func (b *Batch) start(env *sm.Env, now ports.Instant, out *sm.Effects) {
 
 func (b *Batch) onWorking(env *sm.Env, ev *ports.Event, out *sm.Effects) {
 	if ev.Kind == ports.EventCancel {
-		b.cancel(out)
+		b.cancel(env, ev, out)
 		return
 	}
 	hop := int(env.Hop(ev))
@@ -156,24 +162,33 @@ func (b *Batch) onWorking(env *sm.Env, ev *ports.Event, out *sm.Effects) {
 // and finishes when nothing is left.
 func (b *Batch) advance(env *sm.Env, now ports.Instant, out *sm.Effects) {
 	b.regroup(env, now, out)
-	if !b.failure.Failed() {
-		for len(b.queue) > 0 {
-			w := b.freeWorker(env)
-			if w < 0 {
-				return
-			}
-			s := b.queue[len(b.queue)-1]
-			b.queue = b.queue[:len(b.queue)-1]
-			b.launch(env, now, w, s, out)
-			if b.failure.Failed() {
-				break
-			}
+	for len(b.queue) > 0 && !b.failure.Failed() {
+		w := b.freeWorker(env)
+		if w < 0 {
+			return
 		}
+		s := b.queue[len(b.queue)-1]
+		b.queue = b.queue[:len(b.queue)-1]
+		b.launch(env, now, w, s, out)
 		b.regroup(env, now, out)
 	}
-	idle := !b.busy()
-	if idle && (b.failure.Failed() || len(b.queue)+len(b.stale) == 0 && !b.grouped) {
+	if b.failure.Failed() {
+		b.giveUpIdle()
+	} else if len(b.queue)+len(b.stale) > 0 || b.grouped {
+		return
+	}
+	if !b.busy() {
 		b.finish(out)
+	}
+}
+
+// giveUpIdle releases the workers that wait for anything but an answer.
+func (b *Batch) giveUpIdle() {
+	for i := range b.workers {
+		if w := &b.workers[i]; w.busy && !w.call.Sending() {
+			b.mark(w.span, unfinished(w.call.MayBeApplied()))
+			w.busy = false
+		}
 	}
 }
 
@@ -209,14 +224,14 @@ func (b *Batch) regroup(env *sm.Env, now ports.Instant, out *sm.Effects) {
 // RawBatchKeys keys, and, for puts, a batch is closed once it has RawBatchBytes.
 func (b *Batch) cut(env *sm.Env, s span) (head, rest span) {
 	head, rest = s, s
-	bytes := 0
+	size := 0
 	for i := s.from; i < s.to; i++ {
-		if i-s.from == env.Knobs.RawBatchKeys || b.verb == ports.VerbRawBatchPut && bytes >= env.Knobs.RawBatchBytes {
+		if i-s.from == env.Knobs.RawBatchKeys || b.verb == ports.VerbRawBatchPut && size >= env.Knobs.RawBatchBytes {
 			head.to, rest.from = i, i
 			return head, rest
 		}
 		if b.verb == ports.VerbRawBatchPut {
-			bytes += len(b.pairs[i].Key) + len(b.pairs[i].Value)
+			size += len(b.pairs[i].Key) + len(b.pairs[i].Value)
 		}
 	}
 	rest.from = s.to
@@ -229,7 +244,7 @@ func (b *Batch) freeWorker(env *sm.Env) int {
 			return i
 		}
 	}
-	if len(b.workers) >= env.Knobs.Workers {
+	if len(b.workers) >= max(env.Knobs.Workers, 1) {
 		return -1
 	}
 	if len(b.workers) == cap(b.workers) {
@@ -239,11 +254,12 @@ func (b *Batch) freeWorker(env *sm.Env) int {
 	return len(b.workers) - 1
 }
 
-// growWorkers makes room for as many workers as there are spans, once: moving
-// a worker is safe because no machine keeps a pointer into itself.
+// growWorkers makes room for as many workers as there are spans, or for twice as
+// many as before if spans are large. Moving a worker is safe because no machine
+// keeps a pointer into itself.
 func (b *Batch) growWorkers(env *sm.Env) {
-	want := min(len(b.workers)+len(b.queue), env.Knobs.Workers)
-	grown := make([]batchWorker, len(b.workers), max(want, 1))
+	want := min(max(len(b.workers)+len(b.queue)+1, 2*len(b.workers)), max(env.Knobs.Workers, 1))
+	grown := make([]batchWorker, len(b.workers), want)
 	copy(grown, b.workers)
 	b.workers = grown
 }
@@ -254,7 +270,7 @@ func (b *Batch) launch(env *sm.Env, now ports.Instant, i int, s span, out *sm.Ef
 		b.queue = append(b.queue, rest)
 	}
 	w := &b.workers[i]
-	w.busy, w.sent, w.span = true, false, head
+	w.busy, w.span = true, head
 	env.Enter(uint8(hopWorkers + i))
 	w.call.Start(env, now, route.Spec{
 		By: route.ByRegion, Key: b.keys[head.from], Region: head.region, Deadline: b.deadline,
@@ -281,11 +297,13 @@ func (b *Batch) follow(env *sm.Env, now ports.Instant, i int, out *sm.Effects) {
 	switch w.call.State() {
 	case route.Idle, route.Waiting:
 	case route.Ready:
+		if b.failure.Failed() {
+			return
+		}
 		w.call.Header().Priority = b.options.Priority
 		env.Enter(uint8(hopWorkers + i))
 		w.call.Send(env, now, b.request(w), out)
 		env.Leave()
-		w.sent = true
 	case route.Finished:
 		w.busy = false
 		b.onResult(w)
@@ -294,7 +312,7 @@ func (b *Batch) follow(env *sm.Env, now ports.Instant, i int, out *sm.Effects) {
 
 func (b *Batch) request(w *batchWorker) ports.Request {
 	keys := b.keys[w.span.from:w.span.to]
-	switch b.verb { //nolint:exhaustive // the three verbs that the Init methods set
+	switch b.verb {
 	case ports.VerbRawBatchGet:
 		w.get = ports.RawBatchGetRequest{Keys: keys, CF: b.options.CF}
 		return &w.get
@@ -324,35 +342,50 @@ func (b *Batch) onResult(w *batchWorker) {
 }
 
 func (b *Batch) onReply(w *batchWorker, reply ports.Reply) {
+	if reply.Verb() != b.verb {
+		b.mark(w.span, Unknown)
+		b.fail(malformed())
+		return
+	}
 	switch r := reply.(type) {
 	case *ports.RawBatchGetReply:
-		for i := range r.Pairs {
-			b.keep(&r.Pairs[i])
-		}
+		b.keep(w.span, r.Pairs)
 	case *ports.RawWriteReply:
-		if r.Text != "" {
-			b.mark(w.span, unfinished(w.call.MayBeApplied()))
-			b.fail(rejected(r.Text))
+		if r.Text == "" {
+			b.settle(w.span)
 			return
 		}
-		b.settle(w.span)
-	default:
-		b.mark(w.span, unfinished(w.sent))
-		b.fail(malformed())
+		f, maybe := rejected(r.Text)
+		b.mark(w.span, unfinished(maybe || w.call.MayBeApplied()))
+		b.fail(f)
 	}
 }
 
-// keep copies one pair of a reply; an error of a pair fails the batch, since its
-// key would otherwise read as absent.
-func (b *Batch) keep(pair *ports.Pair) {
-	if pair.Err != nil {
-		b.fail(rejected(pair.Err.Text))
-		return
+// keep copies the pairs of a reply into memory of their own. An error of a pair
+// fails the batch, since its key would otherwise read as absent.
+func (b *Batch) keep(s span, pairs []ports.Pair) {
+	size := 0
+	for i := range pairs {
+		if pairs[i].Err != nil {
+			b.fail(failedKey(pairs[i].Err))
+			return
+		}
+		if _, asked := slices.BinarySearchFunc(b.keys[s.from:s.to], pairs[i].Key, bytes.Compare); !asked {
+			b.fail(malformed())
+			return
+		}
+		size += len(pairs[i].Key) + len(pairs[i].Value)
 	}
-	memory := make([]byte, 0, len(pair.Key)+len(pair.Value))
-	memory = append(append(memory, pair.Key...), pair.Value...)
-	n := len(pair.Key)
-	b.got = append(b.got, ports.KV{Key: memory[:n:n], Value: memory[n:]})
+	memory := make([]byte, 0, size)
+	take := func(b []byte) []byte {
+		n := len(memory)
+		memory = append(memory, b...)
+		return memory[n:len(memory):len(memory)]
+	}
+	b.got = slices.Grow(b.got, len(pairs))
+	for i := range pairs {
+		b.got = append(b.got, ports.KV{Key: take(pairs[i].Key), Value: take(pairs[i].Value)})
+	}
 }
 
 // mark records what is known of a span that was not written. A doubt that an
@@ -392,14 +425,11 @@ func (b *Batch) busy() bool {
 }
 
 // cancel ends the batch at once; what is in flight may be applied.
-func (b *Batch) cancel(out *sm.Effects) {
-	b.fail(sm.Failure{Code: sm.FailCancelled})
+func (b *Batch) cancel(env *sm.Env, ev *ports.Event, out *sm.Effects) {
 	for i := range b.workers {
-		if w := &b.workers[i]; w.busy {
-			b.mark(w.span, unfinished(w.sent || w.call.MayBeApplied()))
-			w.busy = false
-		}
+		b.stepWorker(env, ev, i, out)
 	}
+	b.fail(sm.Failure{Code: sm.FailCancelled})
 	b.finish(out)
 }
 

@@ -19,7 +19,7 @@ func (b *Batch) CloneInto(dst *Batch) {
 	dst.got = clonePairs(b.got)
 	dst.workers = make([]batchWorker, len(b.workers))
 	for i := range b.workers {
-		dst.workers[i] = b.workers[i]
+		dst.workers[i].busy, dst.workers[i].span = b.workers[i].busy, b.workers[i].span
 		b.workers[i].call.CloneInto(&dst.workers[i].call)
 	}
 }
@@ -27,9 +27,11 @@ func (b *Batch) CloneInto(dst *Batch) {
 // Fingerprint implements [sm.Machine].
 func (b *Batch) Fingerprint(h *sm.Hash) {
 	h.Int(int(b.verb))
-	h.Int(int(b.state))
 	h.Instant(b.deadline)
+	b.options.fingerprint(h)
 	h.Keys(b.keys)
+	hashPairs(h, b.pairs)
+	h.Int(int(b.state))
 	b.groups.Fingerprint(h)
 	h.Int(b.from)
 	h.Bool(b.grouped)
@@ -39,11 +41,11 @@ func (b *Batch) Fingerprint(h *sm.Hash) {
 	for i := range b.workers {
 		w := &b.workers[i]
 		h.Bool(w.busy)
-		h.Bool(w.sent)
 		hashSpan(h, w.span)
 		w.call.Fingerprint(h)
 	}
 	hashPairs(h, b.got)
+	h.Int(len(b.outcomes))
 	for _, o := range b.outcomes {
 		h.Int(int(o))
 	}
@@ -71,9 +73,7 @@ func hashSpans(h *sm.Hash, spans []span) {
 func hashSpan(h *sm.Hash, s span) {
 	h.Int(s.from)
 	h.Int(s.to)
-	h.Uint(uint64(s.region.ID))
-	h.Uint(s.region.Epoch.ConfVer)
-	h.Uint(s.region.Epoch.Version)
+	h.Version(s.region)
 }
 
 func hashPairs(h *sm.Hash, pairs []ports.KV) {
@@ -81,6 +81,7 @@ func hashPairs(h *sm.Hash, pairs []ports.KV) {
 	for _, p := range pairs {
 		h.Bytes(p.Key)
 		h.Bytes(p.Value)
+		h.Uint(p.TTL)
 	}
 }
 

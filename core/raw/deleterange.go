@@ -17,8 +17,7 @@ type DeleteRange struct {
 	walk    walk
 	options Options
 	state   pointState
-	sent    bool
-	request ports.RawDeleteRangeRequest
+	request ports.RawDeleteRangeRequest `fp:"-"`
 
 	// progressed: at least one region was emptied.
 	progressed bool
@@ -61,11 +60,7 @@ func (d *DeleteRange) Step(env *sm.Env, ev *ports.Event, out *sm.Effects) {
 }
 
 func (d *DeleteRange) onRouted(env *sm.Env, ev *ports.Event, out *sm.Effects) {
-	if ev.Kind == ports.EventCancel {
-		d.fail(sm.Failure{Code: sm.FailCancelled}, d.sent, out)
-		return
-	}
-	if env.Hop(ev) != hopCall {
+	if ev.Kind != ports.EventCancel && env.Hop(ev) != hopCall {
 		return
 	}
 	env.Enter(hopCall)
@@ -79,7 +74,6 @@ func (d *DeleteRange) advance(env *sm.Env, now ports.Instant, out *sm.Effects) {
 	switch call.State() {
 	case route.Idle, route.Waiting:
 	case route.Ready:
-		d.sent = false
 		if f, ok := d.walk.cut(env); !ok {
 			d.fail(f, false, out)
 			return
@@ -89,9 +83,7 @@ func (d *DeleteRange) advance(env *sm.Env, now ports.Instant, out *sm.Effects) {
 		env.Enter(hopCall)
 		call.Send(env, now, &d.request, out)
 		env.Leave()
-		d.sent = true
 	case route.Finished:
-		d.sent = false
 		d.onResult(env, now, out)
 	}
 }
@@ -104,10 +96,11 @@ func (d *DeleteRange) onResult(env *sm.Env, now ports.Instant, out *sm.Effects) 
 	}
 	reply, ok := r.Reply.(*ports.RawWriteReply)
 	switch {
-	case !ok:
+	case !ok || reply.Of != ports.VerbRawDeleteRange:
 		d.fail(malformed(), true, out)
 	case reply.Text != "":
-		d.fail(rejected(reply.Text), false, out)
+		f, maybe := rejected(reply.Text)
+		d.fail(f, maybe, out)
 	default:
 		d.progressed = true
 		if d.walk.pass() {
@@ -143,8 +136,8 @@ func (d *DeleteRange) CloneInto(dst *DeleteRange) {
 // Fingerprint implements [sm.Machine].
 func (d *DeleteRange) Fingerprint(h *sm.Hash) {
 	d.walk.fingerprint(h)
+	d.options.fingerprint(h)
 	h.Int(int(d.state))
-	h.Bool(d.sent)
 	h.Bool(d.progressed)
 	h.Int(int(d.outcome))
 	d.failure.Fingerprint(h)

@@ -7,7 +7,10 @@
 package raw
 
 import (
+	"strings"
+
 	"github.com/tikvx/tikvx/core/sm"
+	"github.com/tikvx/tikvx/ports"
 )
 
 // Outcome says what became of a raw write.
@@ -53,13 +56,52 @@ func unfinished(maybe bool) Outcome {
 	return NotApplied
 }
 
-// rejected describes TiKV's free-text error of a raw command. The text is kept:
-// TiKV puts no keys into it.
-func rejected(text string) sm.Failure {
-	return sm.Failure{Code: sm.FailRejected, Text: text}
+// answers are the beginnings of TiKV's free-text answers to raw commands that may
+// be shown: what follows holds no keys, except behind ", key: " and ", range: "
+// (tikv: src/storage/errors.rs, components/tikv_kv/src/lib.rs). refusal says that
+// TiKV had done nothing when it gave the answer.
+var answers = [...]struct {
+	beginning string
+	refusal   bool
+}{
+	{"ttl is not enabled", true},
+	{"invalid cf name", true},
+	{"cf is deprecated", true},
+	{"max key size exceeded", true},
+	{"The length of ttls does not equal", true},
+	{"Api version in request does not match", true},
+	{"Key mode mismatched", true},
+	{"Deadline is exceeded", false},
+	{"storage is closed", false},
+	{"timeout after", false},
+	{"undetermined write result", false},
 }
 
-// malformed describes a reply of the wrong kind.
+// rejected describes TiKV's free-text answer. maybe is set unless TiKV is known to
+// have done nothing: the text may also come from a write whose proposal was not
+// heard of again. A text that is not known may hold keys, and is kept where
+// everybody knows that.
+func rejected(text string) (f sm.Failure, maybe bool) {
+	f = sm.Failure{Code: sm.FailRejected}
+	for _, a := range answers {
+		if strings.HasPrefix(text, a.beginning) {
+			shown, _, _ := strings.Cut(text, ", key: ")
+			shown, _, _ = strings.Cut(shown, ", range: ")
+			f.Text = strings.Clone(shown)
+			return f, !a.refusal
+		}
+	}
+	f.Text = "TiKV answered with an error"
+	f.KeyError = &ports.KeyError{Kind: ports.KeyErrorOther, Text: strings.Clone(text)}
+	return f, true
+}
+
+// failedKey describes the error of one key of a reply.
+func failedKey(e *ports.KeyError) sm.Failure {
+	return sm.Failure{Code: sm.FailRejected, Text: "TiKV answered with an error for one key", KeyError: e.Clone()}
+}
+
+// malformed describes a reply that does not belong to its request.
 func malformed() sm.Failure {
-	return sm.Failure{Code: sm.FailProtocol, Text: "reply of another verb"}
+	return sm.Failure{Code: sm.FailProtocol, Text: "the reply does not belong to the request"}
 }

@@ -26,6 +26,12 @@ type Swap struct {
 	Delete         bool
 }
 
+func (o *Options) fingerprint(h *sm.Hash) {
+	h.Text(o.CF)
+	h.Bool(o.ForCAS)
+	h.Uint(uint64(o.Priority))
+}
+
 // Point is one raw command on one key: get, TTL, put, delete or compare-and-swap.
 //
 //	idle ──Start──▶ routed ──reply──▶ finished
@@ -40,15 +46,13 @@ type Point struct {
 	deadline ports.Instant
 	options  Options
 	state    pointState
-	// sent: a request is out and has not been answered.
-	sent bool
-	call route.Call
+	call     route.Call
 
-	get    ports.RawGetRequest
-	ttl    ports.RawGetKeyTTLRequest
-	put    ports.RawPutRequest
-	delete ports.RawDeleteRequest
-	swap   ports.RawCompareAndSwapRequest
+	get    ports.RawGetRequest            `fp:"shared"`
+	ttl    ports.RawGetKeyTTLRequest      `fp:"shared"`
+	put    ports.RawPutRequest            `fp:"shared"`
+	delete ports.RawDeleteRequest         `fp:"shared"`
+	swap   ports.RawCompareAndSwapRequest `fp:"shared"`
 
 	outcome Outcome
 	found   bool
@@ -153,11 +157,7 @@ func (p *Point) start(env *sm.Env, now ports.Instant, out *sm.Effects) {
 }
 
 func (p *Point) onRouted(env *sm.Env, ev *ports.Event, out *sm.Effects) {
-	if ev.Kind == ports.EventCancel {
-		p.abandon(sm.Failure{Code: sm.FailCancelled}, out)
-		return
-	}
-	if env.Hop(ev) != hopCall {
+	if ev.Kind != ports.EventCancel && env.Hop(ev) != hopCall {
 		return
 	}
 	env.Enter(hopCall)
@@ -169,7 +169,7 @@ func (p *Point) onRouted(env *sm.Env, ev *ports.Event, out *sm.Effects) {
 // advance follows the call.
 func (p *Point) advance(env *sm.Env, now ports.Instant, out *sm.Effects) {
 	if p.verb == ports.VerbRawCompareAndSwap && p.call.MayBeApplied() && p.call.State() != route.Finished {
-		p.abandon(sm.Failure{Code: sm.FailLost}, out)
+		p.giveUp(env, now, out)
 		return
 	}
 	switch p.call.State() {
@@ -179,50 +179,72 @@ func (p *Point) advance(env *sm.Env, now ports.Instant, out *sm.Effects) {
 		env.Enter(hopCall)
 		p.call.Send(env, now, p.request(), out)
 		env.Leave()
-		p.sent = true
 	case route.Finished:
 		p.onResult(out)
 	}
 }
 
+// giveUp ends a command that may be applied and must not be repeated.
+func (p *Point) giveUp(env *sm.Env, now ports.Instant, out *sm.Effects) {
+	env.Enter(hopCall)
+	p.call.Step(env, &ports.Event{Kind: ports.EventCancel, Now: now}, out)
+	env.Leave()
+	p.failure, p.outcome = p.call.Result().Failure, Unknown
+	p.failure.Code = sm.FailLost
+	p.finish(out)
+}
+
 func (p *Point) onResult(out *sm.Effects) {
+	maybe := p.call.MayBeApplied()
 	switch r := p.call.Result(); r.Kind {
 	case route.Replied:
-		p.onReply(r.Reply)
+		maybe = p.onReply(r.Reply) || maybe
 	case route.Failed, route.Regroup:
 		p.failure = r.Failure
 	}
 	if p.failure.Failed() && p.writes() {
-		p.outcome = unfinished(p.call.MayBeApplied())
+		p.outcome = unfinished(maybe)
 	}
 	p.finish(out)
 }
 
-func (p *Point) onReply(reply ports.Reply) {
+// onReply reads a reply. If that is a failure, it reports whether a write may be
+// applied all the same.
+func (p *Point) onReply(reply ports.Reply) (maybe bool) {
+	if reply.Verb() != p.verb {
+		p.failure = malformed()
+		return true
+	}
 	text := ""
 	switch r := reply.(type) {
 	case *ports.RawGetReply:
-		text = r.Text
-		p.keep(r.Value, !r.NotFound)
+		if text = r.Text; text == "" {
+			p.keep(r.Value, !r.NotFound)
+		}
 	case *ports.RawGetKeyTTLReply:
-		text = r.Text
-		p.seconds, p.found = r.TTL, !r.NotFound
+		if text = r.Text; text == "" && !r.NotFound {
+			p.seconds, p.found = r.TTL, true
+		}
 	case *ports.RawWriteReply:
-		text = r.Text
-		p.outcome = Applied
-	case *ports.RawCompareAndSwapReply:
-		text = r.Text
-		p.keep(r.Previous, !r.PreviousAbsent)
-		p.swapped = r.Succeeded
-		if r.Succeeded {
+		if text = r.Text; text == "" {
 			p.outcome = Applied
 		}
-	default:
-		p.failure = malformed()
+	case *ports.RawCompareAndSwapReply:
+		if text = r.Text; text == "" {
+			p.onSwap(r)
+		}
 	}
 	if text != "" {
-		p.found, p.swapped, p.value = false, false, nil
-		p.failure = rejected(text)
+		p.failure, maybe = rejected(text)
+	}
+	return maybe
+}
+
+func (p *Point) onSwap(r *ports.RawCompareAndSwapReply) {
+	p.keep(r.Previous, !r.PreviousAbsent)
+	p.swapped = r.Succeeded
+	if r.Succeeded {
+		p.outcome = Applied
 	}
 }
 
@@ -232,15 +254,6 @@ func (p *Point) keep(value []byte, found bool) {
 	if found {
 		p.value = append(make([]byte, 0, len(value)), value...)
 	}
-}
-
-// abandon ends the command without an answer from TiKV.
-func (p *Point) abandon(f sm.Failure, out *sm.Effects) {
-	p.failure = f
-	if p.writes() {
-		p.outcome = unfinished(p.sent || p.call.MayBeApplied())
-	}
-	p.finish(out)
 }
 
 func (p *Point) finish(out *sm.Effects) {
@@ -253,7 +266,7 @@ func (p *Point) writes() bool {
 }
 
 func (p *Point) key() []byte {
-	switch p.verb { //nolint:exhaustive // the five verbs that the Init methods set
+	switch p.verb {
 	case ports.VerbRawGet:
 		return p.get.Key
 	case ports.VerbRawGetKeyTTL:
@@ -267,7 +280,7 @@ func (p *Point) key() []byte {
 }
 
 func (p *Point) request() ports.Request {
-	switch p.verb { //nolint:exhaustive // the five verbs that the Init methods set
+	switch p.verb {
 	case ports.VerbRawGet:
 		return &p.get
 	case ports.VerbRawGetKeyTTL:

@@ -1,6 +1,8 @@
 package raw
 
 import (
+	"bytes"
+	"math"
 	"slices"
 
 	"github.com/tikvx/tikvx/core/key"
@@ -21,7 +23,7 @@ type ScanPage struct {
 	limit    int
 	keysOnly bool
 	state    pointState
-	request  ports.RawScanRequest
+	request  ports.RawScanRequest `fp:"-"`
 
 	pairs   []ports.KV
 	more    bool
@@ -37,10 +39,12 @@ func (s *ScanPage) Init(rng ports.KeyRange, limit int, reverse, keysOnly bool, o
 	}
 }
 
-// Pairs returns the pairs in the order of the scan. The caller owns them.
+// Pairs returns the pairs in the order of the scan, none after a failure. The
+// caller owns them.
 func (s *ScanPage) Pairs() []ports.KV { return s.pairs }
 
-// Next returns what is left of the range after this page, false when nothing is.
+// Next returns what is left of the range after this page, false when nothing is,
+// and after a failure.
 func (s *ScanPage) Next() (ports.KeyRange, bool) { return s.walk.rest, s.more }
 
 // Failure returns why the page could not be read; the zero failure if it could.
@@ -66,11 +70,7 @@ func (s *ScanPage) Step(env *sm.Env, ev *ports.Event, out *sm.Effects) {
 }
 
 func (s *ScanPage) onRouted(env *sm.Env, ev *ports.Event, out *sm.Effects) {
-	if ev.Kind == ports.EventCancel {
-		s.finish(sm.Failure{Code: sm.FailCancelled}, out)
-		return
-	}
-	if env.Hop(ev) != hopCall {
+	if ev.Kind != ports.EventCancel && env.Hop(ev) != hopCall {
 		return
 	}
 	env.Enter(hopCall)
@@ -89,7 +89,7 @@ func (s *ScanPage) advance(env *sm.Env, now ports.Instant, out *sm.Effects) {
 			return
 		}
 		s.request = ports.RawScanRequest{
-			Range: s.walk.clip, Limit: uint32(s.limit - len(s.pairs)), KeyOnly: s.keysOnly,
+			Range: s.walk.clip, Limit: uint32(min(s.limit-len(s.pairs), math.MaxUint32)), KeyOnly: s.keysOnly,
 			Reverse: s.walk.reverse, CF: s.options.CF,
 		}
 		call.Header().Priority = s.options.Priority
@@ -115,17 +115,9 @@ func (s *ScanPage) onResult(env *sm.Env, now ports.Instant, out *sm.Effects) {
 }
 
 func (s *ScanPage) onReply(env *sm.Env, now ports.Instant, reply *ports.RawScanReply, out *sm.Effects) {
-	for i := range reply.Pairs {
-		p := &reply.Pairs[i]
-		if p.Err != nil {
-			s.finish(rejected(p.Err.Text), out)
-			return
-		}
-		if !s.walk.clip.Contains(p.Key) || len(s.pairs) == s.limit {
-			s.finish(sm.Failure{Code: sm.FailProtocol, Text: "scan answered with a key outside its range"}, out)
-			return
-		}
-		s.pairs = append(s.pairs, ports.KV{Key: slices.Clone(p.Key), Value: append([]byte{}, p.Value...)})
+	if f := s.take(reply.Pairs); f.Failed() {
+		s.finish(f, out)
+		return
 	}
 	if len(s.pairs) == s.limit {
 		s.rewind()
@@ -138,6 +130,34 @@ func (s *ScanPage) onReply(env *sm.Env, now ports.Instant, reply *ports.RawScanR
 	}
 	s.walk.start(env, now, false, out)
 	s.advance(env, now, out)
+}
+
+// take copies the pairs of a reply. A key where none was asked for, or out of order,
+// would make the next page begin anywhere.
+func (s *ScanPage) take(pairs []ports.Pair) sm.Failure {
+	for i := range pairs {
+		p := &pairs[i]
+		switch {
+		case p.Err != nil:
+			return failedKey(p.Err)
+		case len(s.pairs) == s.limit || !s.walk.clip.Contains(p.Key) || !s.follows(p.Key):
+			return malformed()
+		}
+		s.pairs = append(s.pairs, ports.KV{Key: slices.Clone(p.Key), Value: append([]byte{}, p.Value...)})
+	}
+	return sm.Failure{}
+}
+
+// follows reports whether a key comes after the last one in the order of the scan.
+func (s *ScanPage) follows(k []byte) bool {
+	if len(s.pairs) == 0 {
+		return true
+	}
+	c := bytes.Compare(s.pairs[len(s.pairs)-1].Key, k)
+	if s.walk.reverse {
+		c = -c
+	}
+	return c < 0
 }
 
 // rewind leaves as the rest what lies behind the last pair of a full page.
@@ -154,7 +174,9 @@ func (s *ScanPage) rewind() {
 }
 
 func (s *ScanPage) finish(f sm.Failure, out *sm.Effects) {
-	s.failure = f
+	if s.failure = f; f.Failed() {
+		s.pairs = nil
+	}
 	s.state = pointFinished
 	out.Answer()
 }
@@ -171,6 +193,7 @@ func (s *ScanPage) CloneInto(dst *ScanPage) {
 // Fingerprint implements [sm.Machine].
 func (s *ScanPage) Fingerprint(h *sm.Hash) {
 	s.walk.fingerprint(h)
+	s.options.fingerprint(h)
 	h.Int(s.limit)
 	h.Bool(s.keysOnly)
 	h.Int(int(s.state))

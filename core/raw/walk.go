@@ -12,12 +12,12 @@ import (
 // either direction. It is the part that a scan and a range deletion share: it
 // knows where the next request goes and how far the region reaches.
 type walk struct {
-	rest     ports.KeyRange
+	rest     ports.KeyRange `fp:"shared"`
 	reverse  bool
 	deadline ports.Instant
 	call     route.Call
 	// clip is the part of rest that lies in the region of the present request.
-	clip ports.KeyRange
+	clip ports.KeyRange `fp:"shared"`
 }
 
 // start routes to the region in which the rest of the range begins.
@@ -69,11 +69,9 @@ func (w *walk) cloneInto(dst *walk) {
 }
 
 func (w *walk) fingerprint(h *sm.Hash) {
-	h.Bytes(w.rest.Start)
-	h.Bytes(w.rest.End)
+	h.Range(w.rest)
 	h.Bool(w.reverse)
 	h.Instant(w.deadline)
-	h.Bytes(w.clip.Start)
-	h.Bytes(w.clip.End)
+	h.Range(w.clip)
 	w.call.Fingerprint(h)
 }
