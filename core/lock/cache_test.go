@@ -172,7 +172,8 @@ func TestCacheContract(t *testing.T) {
 
 // Starts that differ little, as those of one client do, are spread over buckets.
 func TestBucketsAreEven(t *testing.T) {
-	for _, step := range []ports.Timestamp{1, 1 << ports.LogicalBits, 3 << ports.LogicalBits, 1<<ports.LogicalBits + 1} {
+	const tick = ports.Timestamp(1) << ports.LogicalBits
+	for _, step := range []ports.Timestamp{1, tick, 3 * tick, tick + 1} {
 		var counts [bucketCount]int
 		for i := range ports.Timestamp(2048) {
 			counts[bucketOf(ms(1_700_000_000_000)+i*step)]++

@@ -76,7 +76,7 @@ func TestEveryActionHasAMeaning(t *testing.T) {
 
 			a, r = newAsker(func(q *question) { q.pessimistic = kind })
 			answer(r, &ports.CheckTxnStatusReply{Action: action, CommitTS: ms(20)})
-			require.Equal(t, verdict{kind: committed, commitTS: ms(20)}, a.verdict, "a commit is a commit, action %d", action)
+			require.Equal(t, verdict{kind: committed, commitTS: ms(20)}, a.verdict, "whatever the action, %d", action)
 
 			a, r = newAsker(func(q *question) { q.pessimistic = kind })
 			answer(r, &ports.CheckTxnStatusReply{Action: action, TTL: 3000, Lock: &ports.Lock{}})
@@ -183,7 +183,8 @@ func TestCheckTransitions(t *testing.T) {
 	}{
 		"idle": {"", "idle", nil},
 		"sent": {"start", "asking", map[ports.EventKind]string{
-			ports.EventReply: "finished", ports.EventLost: "asking", ports.EventUnsent: "asking", ports.EventCancel: "finished",
+			ports.EventReply: "finished", ports.EventLost: "asking", ports.EventUnsent: "asking",
+			ports.EventCancel: "finished",
 		}},
 		"paused": {"start\nstatus #1 absent", "asking", map[ports.EventKind]string{
 			ports.EventTimer: "asking", ports.EventCancel: "finished",
@@ -197,7 +198,8 @@ func TestCheckTransitions(t *testing.T) {
 			}
 			for _, mine := range []bool{true, false} {
 				a := &asker{q: question{
-					startTS: ms(10), primary: []byte("p"), ttl: 3000, currentTS: ms(50), deadline: ports.Instant(time.Second),
+					startTS: ms(10), primary: []byte("p"), ttl: 3000, currentTS: ms(50),
+					deadline: ports.Instant(time.Second),
 				}}
 				r := newRunner(a)
 				r.Commands = map[string]func([]string) (ports.Event, error){"status": parseStatus}

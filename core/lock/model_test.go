@@ -184,7 +184,8 @@ func (s *dumbServer) check(t *rapid.T, p *play, purpose Purpose) {
 			commit, gone := s.removed[fmt.Sprintf("%s@%d", k, start)]
 			onlyPrimary := len(keys) == 1 && k == f.primary
 			if want := !f.alive && !onlyPrimary; gone != want || gone && commit != f.commit {
-				t.Fatalf("lock %s of T%d: removed %v at %d, want %v at %d", k, start.Physical(), gone, commit, want, f.commit)
+				t.Fatalf("lock %s of T%d: removed %v at %d, want %v at %d", k, start.Physical(), gone, commit,
+					want, f.commit)
 			}
 		}
 	}

@@ -72,7 +72,8 @@ func TestResolverTransitions(t *testing.T) {
 			}
 			for _, mine := range []bool{true, false} {
 				p := s.reach(t)
-				ev := ports.Event{Kind: kind, TS: ms(50), Reply: &ports.GetReply{}, Cause: ports.Cause{Kind: ports.CauseTimeout}}
+				ev := ports.Event{Kind: kind, TS: ms(50), Reply: &ports.GetReply{}}
+				ev.Cause.Kind = ports.CauseTimeout
 				if sent, ok := p.Sent(p.Pending()); ok {
 					ev.Tok = sent.Tok
 				}
@@ -105,7 +106,8 @@ func TestResolverIgnoresWrongAddresses(t *testing.T) {
 			if addr == sent.Tok.Addr {
 				continue
 			}
-			p.Feed(ports.Event{Kind: ports.EventReply, Tok: ports.Tok{Addr: addr, Gen: sent.Tok.Gen}, Reply: &ports.GetReply{}})
+			tok := ports.Tok{Addr: addr, Gen: sent.Tok.Gen}
+			p.Feed(ports.Event{Kind: ports.EventReply, Tok: tok, Reply: &ports.GetReply{}})
 			require.Empty(t, p.Effects)
 			require.Equal(t, before, p.caller.resolver.String())
 		}
@@ -172,7 +174,8 @@ func TestZeroResolver(t *testing.T) {
 // What was handed out stays as it is, whatever later rounds bring.
 func TestListsAreNeverOverwritten(t *testing.T) {
 	p := newPlay(Read)
-	p.script(t, "meet k<p@T10 l<q@T11\npresent #1 T50\nstatus #2 alive 3000 pushed\nstatus #3 committed T20\nremoved #4")
+	p.script(t, "meet k<p@T10 l<q@T11\npresent #1 T50\nstatus #2 alive 3000 pushed\nstatus #3 committed T20")
+	p.script(t, "removed #4")
 	ignore, through := p.caller.resolver.ResolvedLocks(), p.caller.resolver.CommittedLocks()
 	var clone Resolver
 	p.caller.resolver.CloneInto(&clone)
@@ -202,7 +205,8 @@ func TestResolverKeepsNothingLent(t *testing.T) {
 	sent, _ := p.Sent(3)
 	p.Feed(ports.Event{Kind: ports.EventReply, Tok: sent.Tok, Reply: reply})
 	reply.Err.Key[0], reply.Err.Kind = '!', 0
-	require.Equal(t, &ports.KeyError{Kind: ports.KeyAbort, Key: []byte("k")}, p.caller.resolver.Result().Failure.KeyError)
+	kept := p.caller.resolver.Result().Failure.KeyError
+	require.Equal(t, &ports.KeyError{Kind: ports.KeyAbort, Key: []byte("k")}, kept)
 }
 
 // A set of shared locks whose members name no key lies on the set's key.
