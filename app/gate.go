@@ -6,9 +6,9 @@ import "sync/atomic"
 // write or the end of the transaction runs alone. Nobody waits: who may not enter is
 // told so, since it is a mistake of the program that uses the transaction.
 //
-//	open, n reads ──write──▶ busy ──▶ open, 0 reads
-//	      │   (n = 0 only)     └─commit──▶ ended
-//	      └────────rollback──────────────▶ ended     reads that still run leave
+//	open, n reads ──write, when n = 0──▶ busy ──▶ open, 0 reads
+//	      │                               └──commit──▶ ended
+//	      └──────────────rollback────────────────────▶ ended     who still runs leaves
 //
 // The state is one word: the number of reads in the low half, and flags.
 type gate struct{ state atomic.Uint64 }
@@ -18,6 +18,8 @@ const (
 	gateEnded uint64 = 1 << 33
 	// gateOutcome is where the outcome of an ended transaction begins.
 	gateOutcome = 34
+
+	abandoned = gateEnded | uint64(Aborted)<<gateOutcome
 )
 
 // entry is the answer to who wants to use a transaction.
@@ -58,7 +60,7 @@ func (g *gate) write() entry {
 	return occupied
 }
 
-func (g *gate) leaveWrite() { g.state.Store(0) }
+func (g *gate) leaveWrite() { g.state.And(^gateBusy) }
 
 // end ends a transaction that write let in.
 func (g *gate) end(o Outcome) { g.state.Store(gateEnded | uint64(o)<<gateOutcome) }
@@ -70,9 +72,17 @@ func (g *gate) abandon() entry {
 		if e := admit(s); e != entered {
 			return e
 		}
-		if g.state.CompareAndSwap(s, s|gateEnded|uint64(Aborted)<<gateOutcome) {
+		if g.state.CompareAndSwap(s, s|abandoned) {
 			return entered
 		}
+	}
+}
+
+// discard ends a transaction that nobody commits, whatever runs in it; who runs
+// there leaves as usual.
+func (g *gate) discard() {
+	if g.open() {
+		g.state.Or(abandoned)
 	}
 }
 

@@ -37,22 +37,35 @@ func (o Outcome) String() string {
 }
 
 // OutcomeOf returns what became of the write that ended with err, [Committed] for
-// nil. The error may be wrapped or joined with others; if any of them leaves its
-// write unknown, so does the whole. An error without an [*Error] inside is not of
-// this library: it was returned by the function given to Update, whose transaction
-// was then rolled back, so it is [Aborted]. Wrap errors with %w, or this cannot be
-// told. A read writes nothing; its errors are Aborted, too.
+// nil. The error may be wrapped or joined with others; where they differ, the whole
+// is [Unknown]. An error without an [*Error] inside is not of this library: it was
+// returned by the function given to Update, whose transaction was then rolled back,
+// so it is [Aborted]. Wrap errors with %w, or this cannot be told. A read writes
+// nothing; its errors are Aborted, too.
 func OutcomeOf(err error) Outcome {
-	if err == nil {
+	switch e := err.(type) {
+	case nil:
 		return Committed
-	}
-	found := Aborted
-	walk(err, func(e *Error) {
-		if e.Outcome != Aborted {
-			found = Unknown
+	case *Error:
+		return e.Outcome
+	case interface{ Unwrap() error }:
+		if inner := e.Unwrap(); inner != nil {
+			return OutcomeOf(inner)
 		}
-	})
-	return found
+	case interface{ Unwrap() []error }:
+		return joined(e.Unwrap())
+	}
+	return Aborted
+}
+
+// joined returns the outcome that several errors agree on.
+func joined(errs []error) Outcome {
+	for _, err := range errs[1:] {
+		if OutcomeOf(err) != OutcomeOf(errs[0]) {
+			return Unknown
+		}
+	}
+	return OutcomeOf(errs[0])
 }
 
 // Retryable reports whether it is worth it, and safe, to try again what ended with
@@ -61,20 +74,4 @@ func OutcomeOf(err error) Outcome {
 func Retryable(err error) bool {
 	var e *Error
 	return errors.As(err, &e) && e.retryable && OutcomeOf(err) == NotApplied
-}
-
-// walk visits every Error in the tree of err.
-func walk(err error, visit func(*Error)) {
-	switch e := err.(type) {
-	case *Error:
-		visit(e)
-	case interface{ Unwrap() error }:
-		if inner := e.Unwrap(); inner != nil {
-			walk(inner, visit)
-		}
-	case interface{ Unwrap() []error }:
-		for _, inner := range e.Unwrap() {
-			walk(inner, visit)
-		}
-	}
 }

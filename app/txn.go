@@ -294,10 +294,7 @@ func (t *Txn) Commit(ctx context.Context) (Commit, error) {
 func (t *Txn) commit(ctx context.Context, op string, deadline ports.Instant, o *txn.Outcome) (Commit, error) {
 	c := t.snapshot.client
 	if e := t.gate.write(); e != entered {
-		err := t.refuse(op, e)
-		// Somebody else commits or has committed: theirs is the outcome.
-		err.Outcome = t.gate.outcome()
-		return Commit{}, err
+		return Commit{}, t.uncommitted(op, e)
 	}
 	if t.buffer.Len() == 0 {
 		o.Kind = txn.Committed
@@ -315,6 +312,17 @@ func (t *Txn) commit(ctx context.Context, op string, deadline ports.Instant, o *
 		return Commit{}, err
 	}
 	return Commit{TS: o.CommitTS, Mode: TwoPhase}, nil
+}
+
+// uncommitted says why a commit did not begin. Somebody else commits or has
+// committed, and theirs is the outcome; a transaction of Update has nobody else.
+func (t *Txn) uncommitted(op string, e entry) error {
+	err := t.refuse(op, e)
+	if t.managed {
+		t.gate.discard()
+	}
+	err.Outcome = t.gate.outcome()
+	return err
 }
 
 // decide runs the commit's machine.
@@ -342,14 +350,10 @@ func (t *Txn) decide(ctx context.Context, op string, deadline ports.Instant, o *
 // commitResult returns what a commit came to, also when it did not run to its answer:
 // nothing is known then, unless what decides it had not been sent.
 func commitResult(m *txn.Commit, run error) txn.Outcome {
-	if run == nil {
+	switch {
+	case run == nil:
 		return m.Outcome()
-	}
-	committing := true
-	if m, ok := any(m).(interface{ Committing() bool }); ok {
-		committing = m.Committing()
-	}
-	if committing {
+	case m.Committing():
 		return txn.Outcome{Kind: txn.Unknown}
 	}
 	return txn.Outcome{Kind: txn.Aborted}

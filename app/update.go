@@ -31,29 +31,40 @@ func (c *Client) Update(ctx context.Context, fn func(context.Context, *Txn) erro
 	deadline := c.deadline(ctx)
 	random := sm.NewRand(c.driver.Draw())
 	var policy txn.Retry
+	var last error
 	for runs := 1; ; runs++ {
 		t, err := c.begin(ctx, op, deadline, opts)
 		if err != nil {
-			return countRuns(err, runs)
+			return after(err, runs-1, last)
 		}
 		if err := t.call(ctx, fn); err != nil {
 			return err
 		}
 		var o txn.Outcome
-		_, err = t.commit(ctx, op, deadline, &o)
-		if err == nil {
+		if _, last = t.commit(ctx, op, deadline, &o); last == nil {
 			return nil
 		}
 		pause, again := policy.Next(&o, c.driver.Now(), deadline, &random)
 		if !again {
-			return countRuns(err, runs)
+			return after(last, runs, nil)
 		}
 		if interrupted := c.driver.Sleep(ctx, pause); interrupted != nil {
-			e := broken(ctx, op, Aborted, interrupted)
-			e.Runs, e.cause = runs, errors.Join(e.cause, err)
-			return e
+			return after(broken(ctx, op, Aborted, interrupted), runs, last)
 		}
 	}
+}
+
+// after notes in the error that ends an Update how often the transaction was run, and
+// what the run before came to.
+func after(err error, runs int, last error) error {
+	var e *Error
+	if errors.As(err, &e) {
+		e.Runs = runs
+		if last != nil {
+			e.cause = errors.Join(e.cause, last)
+		}
+	}
+	return err
 }
 
 // call runs fn, and rolls back unless it returns without an error.
@@ -62,18 +73,10 @@ func (t *Txn) call(ctx context.Context, fn func(context.Context, *Txn) error) er
 	good := false
 	defer func() {
 		if !good {
-			t.gate.abandon()
+			t.gate.discard()
 		}
 	}()
 	err := fn(ctx, t)
 	good = err == nil
-	return err
-}
-
-// countRuns notes in an error of Update how often the transaction was run.
-func countRuns(err error, runs int) error {
-	if e, ok := err.(*Error); ok {
-		e.Runs = runs
-	}
 	return err
 }
