@@ -11,7 +11,7 @@ import (
 // learnt by the shared clock. Not safe for concurrent use.
 //
 //	idle ──Start──▶ asked ──Timestamp──▶ finished
-//	                │  ▲  └─refused for good, or deadline──▶ finished
+//	                │  ▲  └─refused for good, deadline, or cancel──▶ finished
 //	        Refused ▼  │ Timer
 //	                paused
 type Fetch struct {
@@ -21,6 +21,8 @@ type Fetch struct {
 	gen     uint32
 	pauses  backoff.Backoff
 	history sm.History
+	// cause is that of the last refusal.
+	cause   ports.Cause
 	ts      ports.Timestamp
 	failure sm.Failure
 	fact    ports.Fact `fp:"-"`
@@ -53,10 +55,15 @@ func (f *Fetch) TS() ports.Timestamp { return f.ts }
 // Failure returns why there is no timestamp; the zero failure if there is one.
 func (f *Fetch) Failure() *sm.Failure { return &f.failure }
 
-// Step moves the machine by one event.
+// Step moves the machine by one event. A parent hands on the events with the
+// machine's hop, and a cancel, after which the failure tells what was tried.
 func (f *Fetch) Step(env *sm.Env, ev *ports.Event, out *sm.Effects) {
 	env.Visit("ts.Fetch", fetchStates[f.state], ev.Kind)
-	if ev.Tok.Gen != f.gen {
+	switch {
+	case ev.Kind == ports.EventCancel && f.gen != 0:
+		f.fail(sm.FailCancelled, f.cause)
+		return
+	case ev.Tok.Gen != f.gen:
 		return
 	}
 	switch f.state {
@@ -91,6 +98,8 @@ func (f *Fetch) onAsked(env *sm.Env, ev *ports.Event, out *sm.Effects) {
 		return
 	}
 	f.history.Add(sm.Attempt{Cause: ev.Cause.Kind})
+	f.cause = ev.Cause
+	f.cause = ev.Cause
 	switch ev.Cause.Kind {
 	case ports.CauseClosed, ports.CauseRejected:
 		f.fail(sm.FailRejected, ev.Cause)
@@ -136,6 +145,8 @@ func (f *Fetch) Fingerprint(h *sm.Hash) {
 	h.Gen(f.gen)
 	f.pauses.Fingerprint(h)
 	f.history.Fingerprint(h)
+	h.Cause(f.cause)
+	h.Cause(f.cause)
 	h.TS(f.ts)
 	f.failure.Fingerprint(h)
 }

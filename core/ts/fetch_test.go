@@ -82,8 +82,8 @@ func TestFetchTransitions(t *testing.T) {
 		"finished": "start\ntimestamp #1 42",
 	}
 	moves := map[string]map[ports.EventKind]string{
-		"asked":  {ports.EventTimestamp: "finished", ports.EventRefused: "paused"},
-		"paused": {ports.EventTimer: "asked"},
+		"asked":  {ports.EventTimestamp: "finished", ports.EventRefused: "paused", ports.EventCancel: "finished"},
+		"paused": {ports.EventTimer: "asked", ports.EventCancel: "finished"},
 	}
 	for state, script := range states {
 		for kind := range ports.EventKind(ports.EventKinds) {
@@ -101,7 +101,7 @@ func TestFetchTransitions(t *testing.T) {
 					ev.Tok.Gen = 99
 				}
 				want, moved := moves[state][kind]
-				if !moved || !mine {
+				if !moved || !mine && kind != ports.EventCancel {
 					want = state
 				}
 				r.Feed(ev)
@@ -126,6 +126,15 @@ func TestFetchCauses(t *testing.T) {
 			require.Equal(t, cause, root.Failure().Cause.Kind)
 		}
 	}
+}
+
+// Who stops waiting is told what was tried.
+func TestFetchCancelled(t *testing.T) {
+	root, r := reach("start\nrefused #1 connection\ncancel")
+	require.Empty(t, r.Effects)
+	require.Equal(t, sm.FailCancelled, root.Failure().Code)
+	require.Equal(t, ports.CauseConnection, root.Failure().Cause.Kind)
+	require.Equal(t, 1, root.Failure().History.Count)
 }
 
 func TestFetchRefusesNonsense(t *testing.T) {
