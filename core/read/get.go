@@ -1,19 +1,43 @@
 package read
 
 import (
+	"slices"
+
+	"github.com/tikvx/tikvx/core/route"
 	"github.com/tikvx/tikvx/core/sm"
 	"github.com/tikvx/tikvx/ports"
 )
 
 // Get reads one key at a timestamp; ports.MaxTimestamp reads its newest version.
+//
+//	idle ──Start──▶ reading ──lock──▶ resolving
+//	                  │  ▲               │  │
+//	                  │  └───resolved────┘  │ unresolvable, cancel
+//	  value, failure  ▼                     │
+//	               cleaning ◀───────────────┘
+//	                  │ no lock left to remove
+//	                  ▼
+//	               finished
+//
+// The caller is released on the way to cleaning.
 type Get struct {
-	value   []byte
-	found   bool
-	failure sm.Failure
+	reader
+	request ports.GetRequest `fp:"shared"`
+	// first is the transaction whose lock a read of the newest version met first,
+	// passed are those of which it knows that they came after the read had begun.
+	first  ports.Timestamp
+	passed []ports.Timestamp
+	value  []byte
+	found  bool
 }
 
 // Init prepares a read of key, which is borrowed until the answer.
-func (m *Get) Init(key []byte, ts ports.Timestamp, opt Options, deadline ports.Instant) { *m = Get{} }
+func (m *Get) Init(key []byte, ts ports.Timestamp, opt Options, deadline ports.Instant) {
+	*m = Get{
+		reader:  reader{ts: ts, options: opt, deadline: deadline},
+		request: ports.GetRequest{Key: key, TS: ts},
+	}
+}
 
 // Value returns the value, false when the key is absent. The caller owns it.
 func (m *Get) Value() ([]byte, bool) { return m.value, m.found }
@@ -22,16 +46,144 @@ func (m *Get) Value() ([]byte, bool) { return m.value, m.found }
 func (m *Get) Failure() *sm.Failure { return &m.failure }
 
 // Done implements [sm.Machine].
-func (m *Get) Done() bool { return false }
+func (m *Get) Done() bool { return m.state == readerFinished }
 
 // Step implements [sm.Machine].
-func (m *Get) Step(env *sm.Env, ev *ports.Event, out *sm.Effects) {}
+func (m *Get) Step(env *sm.Env, ev *ports.Event, out *sm.Effects) {
+	env.Visit("read.Get", readerStates[m.state], ev.Kind)
+	switch m.state {
+	case readerIdle:
+		if ev.Kind == ports.EventStart {
+			m.start(env, ev.Now, out)
+		}
+	case readerReading:
+		m.onReading(env, ev, out)
+	case readerResolving:
+		m.onResolving(env, ev, out)
+	case readerCleaning:
+		m.step(env, ev, out)
+		m.clean()
+	case readerFinished:
+	}
+}
+
+func (m *Get) start(env *sm.Env, now ports.Instant, out *sm.Effects) {
+	if !m.ts.Readable() {
+		m.answer(sm.Failure{Code: sm.FailMisuse, Text: "no read timestamp"}, out)
+		return
+	}
+	m.route(env, now, route.ByKey, m.request.Key, env.Knobs.RequestTimeout, out)
+	m.follow(env, now, out)
+}
+
+func (m *Get) onReading(env *sm.Env, ev *ports.Event, out *sm.Effects) {
+	if ev.Kind == ports.EventCancel {
+		m.cancel(env, ev, out)
+		return
+	}
+	m.step(env, ev, out)
+	m.follow(env, ev.Now, out)
+}
+
+func (m *Get) onResolving(env *sm.Env, ev *ports.Event, out *sm.Effects) {
+	if ev.Kind == ports.EventCancel {
+		m.cancel(env, ev, out)
+		return
+	}
+	m.step(env, ev, out)
+	m.resume(env, ev.Now, out)
+	m.follow(env, ev.Now, out)
+}
+
+// follow does what the call wants.
+func (m *Get) follow(env *sm.Env, now ports.Instant, out *sm.Effects) {
+	for m.state == readerReading {
+		switch m.call.State() {
+		case route.Idle, route.Waiting:
+			return
+		case route.Ready:
+			hdr := m.call.Header()
+			m.options.label(hdr, &m.locks)
+			if len(m.passed) > 0 {
+				hdr.ResolvedLocks = slices.Concat(hdr.ResolvedLocks, m.passed)
+			}
+			m.send(env, now, &m.request, out)
+		case route.Finished:
+			m.onResult(env, now, out)
+		}
+	}
+}
+
+func (m *Get) onResult(env *sm.Env, now ports.Instant, out *sm.Effects) {
+	switch r := m.call.Result(); r.Kind {
+	case route.Replied:
+		if reply, ok := r.Reply.(*ports.GetReply); ok {
+			m.onReply(env, now, reply, out)
+			return
+		}
+		m.answer(malformed("a get was answered with another verb"), out)
+	case route.Regroup:
+		m.answer(malformed("a read by key lost its region"), out)
+	case route.Failed:
+		m.answer(r.Failure, out)
+	}
+}
+
+func (m *Get) onReply(env *sm.Env, now ports.Instant, reply *ports.GetReply, out *sm.Effects) {
+	switch {
+	case reply.Err != nil && reply.Err.Kind == ports.KeyLocked:
+		m.onLocked(env, now, &reply.Err.Lock, out)
+		return
+	case reply.Err != nil:
+		m.answer(refused(reply.Err), out)
+		return
+	case !reply.NotFound:
+		m.found = true
+		m.value = append(make([]byte, 0, len(reply.Value)), reply.Value...)
+	}
+	m.answer(sm.Failure{}, out)
+}
+
+// onLocked resolves a lock. A read of the newest version waits for one transaction
+// only: a lock of another was written after the read began, so that the read may
+// come before it (client-go: KVSnapshot.get).
+func (m *Get) onLocked(env *sm.Env, now ports.Instant, l *ports.Lock, out *sm.Effects) {
+	switch {
+	case m.first == 0 && len(l.Shared) == 0:
+		m.first = l.StartTS
+	case m.ts == ports.MaxTimestamp && m.first != l.StartTS && len(l.Shared) == 0:
+		deaf := slices.Contains(m.passed, l.StartTS)
+		if !deaf {
+			m.passed = append(m.passed, l.StartTS)
+		}
+		env.Enter(hopCall)
+		repeat(env, now, &m.call, 0, deaf, out)
+		env.Leave()
+		return
+	}
+	m.resolve(env, now, []ports.Lock{*l}, true, out)
+}
 
 // CloneInto implements [sm.Cloneable].
-func (m *Get) CloneInto(dst *Get) { *dst = *m }
+func (m *Get) CloneInto(dst *Get) {
+	r := dst.reader
+	m.reader.cloneInto(&r)
+	*dst = *m
+	dst.reader = r
+	dst.passed = slices.Clone(m.passed)
+	dst.value = slices.Clone(m.value)
+}
 
 // Fingerprint implements [sm.Machine].
-func (m *Get) Fingerprint(h *sm.Hash) {}
+func (m *Get) Fingerprint(h *sm.Hash) {
+	m.reader.fingerprint(h)
+	h.Bytes(m.request.Key)
+	h.TS(m.request.TS)
+	h.TS(m.first)
+	h.Timestamps(m.passed)
+	h.Bytes(m.value)
+	h.Bool(m.found)
+}
 
 // String implements [sm.Machine].
-func (m *Get) String() string { return "read.Get" }
+func (m *Get) String() string { return m.describe("read.Get") }
