@@ -8,43 +8,6 @@ import (
 	"github.com/tikvx/tikvx/ports"
 )
 
-// Purpose says for what the locks are in the way.
-type Purpose uint8
-
-// The purposes.
-const (
-	// Read: the caller may pass a lock as soon as it knows what the lock's
-	// transaction means to its snapshot; locks are removed behind its back.
-	Read Purpose = iota
-	// Write: the caller needs the locks gone.
-	Write
-)
-
-// Spec says on whose behalf locks are resolved.
-type Spec struct {
-	Purpose Purpose
-	// CallerTS is the reader's timestamp, or the start of the writing transaction.
-	CallerTS ports.Timestamp
-	// Lite removes only the locks that were met, however large their transaction.
-	// Point reads want it.
-	Lite bool
-	// RequestSource labels the requests.
-	RequestSource string
-	// Deadline is the instant at which the caller gives up. Removing locks behind a
-	// reader's back has a budget of its own.
-	Deadline ports.Instant
-}
-
-// Result is what a round of resolving brought.
-type Result struct {
-	// Failure says why the locks could not be resolved; then Wait is 0.
-	Failure sm.Failure
-	// Wait is 0 when the request can be sent again at once. Otherwise somebody is
-	// alive: the caller pauses for at most Wait (backoff.TxnLock for writers,
-	// backoff.TxnLockFast for readers) and then sends its request again.
-	Wait time.Duration
-}
-
 // Resolver is a child machine that resolves the locks that one request has met.
 // Each Start begins a round, which ends when the resolver is Resolved. A reader's
 // resolver may be started again while it still removes the locks of earlier rounds;
@@ -122,12 +85,13 @@ func (r *Resolver) Start(env *sm.Env, now ports.Instant, spec Spec, locks []port
 	r.advance(env, now, out)
 }
 
-// Step moves the resolver by one event.
+// Step moves the resolver by one event. A cancel ends the round like Cancel, with a
+// failure that says what was tried.
 func (r *Resolver) Step(env *sm.Env, ev *ports.Event, out *sm.Effects) {
 	env.Visit("lock.Resolver", resolverStates[r.state], ev.Kind)
 	switch {
 	case ev.Kind == ports.EventCancel:
-		r.Cancel()
+		r.onCancel(env, ev, out)
 	case r.work == nil:
 		return
 	case env.Hop(ev) == hopFetch:
@@ -138,6 +102,30 @@ func (r *Resolver) Step(env *sm.Env, ev *ports.Event, out *sm.Effects) {
 		return
 	}
 	r.advance(env, ev.Now, out)
+}
+
+// onCancel lets the first child that the round waits for say what it has tried.
+func (r *Resolver) onCancel(env *sm.Env, ev *ports.Event, out *sm.Effects) {
+	switch r.state {
+	case resolverResolved:
+	case resolverDating:
+		env.Enter(hopFetch)
+		r.work.fetch.Step(env, ev, out)
+		env.Leave()
+		r.fail(*r.work.fetch.Failure())
+	case resolverSettling:
+		f := sm.Failure{Code: sm.FailCancelled}
+		if i := r.work.checking(); i >= 0 {
+			w := &r.work.workers[i]
+			env.Enter(hopWorkers + uint8(i))
+			env.Enter(hopCheck)
+			w.check.Step(env, ev, out)
+			env.Leave()
+			env.Leave()
+			f = w.check.failure
+		}
+		r.fail(f)
+	}
 }
 
 func (r *Resolver) onFetch(env *sm.Env, ev *ports.Event, out *sm.Effects) {

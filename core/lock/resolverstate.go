@@ -52,14 +52,6 @@ func (r *Resolver) Fingerprint(h *sm.Hash) {
 	}
 }
 
-func (s *Spec) fingerprint(h *sm.Hash) {
-	h.Uint(uint64(s.Purpose))
-	h.TS(s.CallerTS)
-	h.Bool(s.Lite)
-	h.Text(s.RequestSource)
-	h.Instant(s.Deadline)
-}
-
 // String implements [sm.Machine].
 func (r *Resolver) String() string {
 	s := "lock.Resolver " + resolverStates[r.state]

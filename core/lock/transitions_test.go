@@ -137,6 +137,37 @@ func TestEveryFailureOfAChildEndsTheRound(t *testing.T) {
 	}
 }
 
+// A caller that has gone is told what was tried, if it asks by an event.
+func TestCancelledRoundsCarryTheirHistory(t *testing.T) {
+	for text, attempts := range map[string]int{
+		"meet k<p@T10\nrefused #1 connection":                                               1,
+		"meet k<p@T10\npresent #1 T50\nlost #2 connection":                                  1,
+		"meet k<p@T10\npresent #1 T50\nstatus #2 committed T20":                             0,
+		"meet k<p@T10 l<q@T11\npresent #1 T50\nstatus #2 committed T20\nlost #3 connection": 1,
+	} {
+		p := newPlay(Write)
+		p.script(t, text)
+		p.Feed(ports.Event{Kind: ports.EventCancel})
+		f := p.caller.resolver.Result().Failure
+		require.Equal(t, sm.FailCancelled, f.Code, text)
+		require.Equal(t, attempts, f.History.Count, text)
+		require.True(t, p.caller.resolver.Done())
+		p.Feed(ports.Event{Kind: ports.EventCancel})
+		require.Equal(t, f, p.caller.resolver.Result().Failure, "the round is over")
+	}
+}
+
+// Without an event the round ends without a result; a reader's removals go on.
+func TestCancelWithoutAnEvent(t *testing.T) {
+	p := newPlay(Read)
+	p.script(t, "meet a<p@T10 z<q@T11\npresent #1 T50\nstatus #2 rolledback none")
+	p.caller.resolver.Cancel()
+	require.Equal(t, Result{Failure: sm.Failure{Code: sm.FailCancelled}}, *p.caller.resolver.Result())
+	require.False(t, p.caller.resolver.Done())
+	p.script(t, "removed #4")
+	require.True(t, p.caller.resolver.Done())
+}
+
 // A round after the deadline asks nobody.
 func TestResolverAfterTheDeadline(t *testing.T) {
 	p := newPlay(Write)

@@ -101,6 +101,16 @@ func (w *work) awaited() bool {
 	return false
 }
 
+// checking returns the first worker that asks for a status, -1 if none does.
+func (w *work) checking() int {
+	for i := range w.workers {
+		if w.workers[i].busy && w.workers[i].job.stage == needsCheck {
+			return i
+		}
+	}
+	return -1
+}
+
 // idle reports whether there is no job at all.
 func (w *work) idle() bool {
 	for i := range w.workers {
@@ -150,13 +160,10 @@ func (w *worker) step(env *sm.Env, ev *ports.Event, i int, out *sm.Effects) {
 
 // done reports whether the worker has a job whose stage is over.
 func (w *worker) done() bool {
-	switch w.job.stage {
-	case needsCheck:
+	if w.job.stage == needsCheck {
 		return w.busy && w.check.Done()
-	case needsClean:
-		return w.busy && w.clean.Done()
 	}
-	return false
+	return w.busy && w.clean.Done()
 }
 
 func (w *worker) failure() *sm.Failure {
