@@ -28,6 +28,9 @@ type call struct {
 	sink     ports.Sink
 	// incarnation is that of the store to which the request was sent.
 	incarnation uint64
+	// underway: the request itself, not a duplicate, is yet to be executed. Duplicates come after it, because only the
+	// first execution is answered.
+	underway bool
 	// limited: the deadline is on the agenda, or the silence limit of a hung store.
 	limited, silenced bool
 	// uses counts what still points here: the list, and things on the agenda.
@@ -86,7 +89,7 @@ func (w *World) submit(
 	c.link = client.link(to.Address)
 	c.place = len(c.link.calls)
 	c.link.calls = append(c.link.calls, c)
-	c.uses, c.incarnation, c.limited, c.silenced = 1, 0, false, false
+	c.uses, c.incarnation, c.limited, c.silenced, c.underway = 1, 0, false, false, false
 	w.callNote(noteSubmit, c, uint64(req.Verb()))
 	switch {
 	case client.closed:
@@ -139,6 +142,7 @@ func (w *World) send(c *call) {
 		w.limit(c)
 	}
 	w.plan(c, at, happenArrive)
+	c.underway = true
 	if s := w.listener(c.to.Address); s != nil {
 		c.incarnation = s.incarnation
 		if s.hung {
@@ -230,6 +234,7 @@ func (w *World) onArrive(arrival *happening) {
 	c, duplicate := arrival.call, arrival.kind == happenDuplicate
 	s := w.listener(c.to.Address)
 	if s == nil || !duplicate && s.incarnation != c.incarnation {
+		c.underway = c.underway && duplicate
 		return // lost with its connection, whose end answers the call
 	}
 	if s.hung {
@@ -258,6 +263,7 @@ func (w *World) onArrive(arrival *happening) {
 func (w *World) onExecute(h *happening) {
 	c, s := h.call, h.store
 	if !s.up || s.incarnation != h.incarnation {
+		c.underway = c.underway && h.duplicate
 		return // lost with the process, before it took effect
 	}
 	if s.hung {
@@ -269,6 +275,12 @@ func (w *World) onExecute(h *happening) {
 		}
 		return
 	}
+	if h.duplicate && c.underway {
+		later := *h
+		*w.plan(c, w.now+8*executeTime, happenExecute) = later
+		return
+	}
+	c.underway = c.underway && h.duplicate
 	b := w.newReply()
 	w.serve(h, b)
 	if h.duplicate {

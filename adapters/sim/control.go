@@ -44,7 +44,9 @@ func (w *World) Crash(id ports.StoreID) {
 	s.incarnation++
 	s.maxTS = 0
 	for i := range s.backlog {
-		w.leave(s.backlog[i].call)
+		h := &s.backlog[i]
+		h.call.underway = h.call.underway && (h.duplicate || h.kind == happenDuplicate)
+		w.leave(h.call)
 	}
 	s.backlog = nil
 	for _, c := range w.clients {

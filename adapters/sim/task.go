@@ -16,7 +16,7 @@ type Task struct {
 	stop  func()
 	yield func(struct{}) bool
 	// due: a resumption is on the agenda, or the task was unparked while it ran.
-	due, parked, done bool
+	due, parked, abandoned, done bool
 }
 
 // errStopped unwinds a task whose world was closed.
@@ -41,7 +41,7 @@ func (w *World) Go(name string, f func(t *Task)) *Task {
 
 // resume runs a task until it parks or returns.
 func (w *World) resume(t *Task) {
-	if t.done {
+	if t.done || t.abandoned {
 		return
 	}
 	w.note(noteTask, uint64(t.place), 0, 0)
@@ -106,6 +106,9 @@ func (t *Task) Sleep(d time.Duration) {
 		t.Park()
 	}
 }
+
+// Abandon never resumes the task again: its process has crashed. It is unwound when the world is closed.
+func (t *Task) Abandon() { t.abandoned = true }
 
 // Done reports whether the task has returned.
 func (t *Task) Done() bool { return t.done }

@@ -1,0 +1,326 @@
+package mvcc
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/cockroachdb/datadriven"
+
+	"github.com/tikvx/tikvx/ports"
+)
+
+// The scripts in testdata say what each command answers and what it leaves in the columns. The answers were derived by
+// hand from the TiKV sources that the commands cite; rewriting them needs the same.
+func TestScripts(t *testing.T) {
+	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
+		s := &script{t: t}
+		datadriven.RunTest(t, path, s.run)
+	})
+}
+
+type script struct {
+	t *testing.T
+	d *datadriven.TestData
+	e Engine
+}
+
+func (s *script) run(_ *testing.T, d *datadriven.TestData) string {
+	s.d = d
+	switch d.Cmd {
+	case "prewrite":
+		return s.prewrite()
+	case "commit":
+		var reply ports.CommitReply
+		s.e.Commit(&ports.CommitRequest{Keys: s.keys("keys"), StartTS: s.ts("start"), CommitTS: s.ts("commit")}, &reply)
+		return answer("committed at "+number(reply.CommitTS), reply.Err)
+	case "rollback":
+		var reply ports.BatchRollbackReply
+		s.e.BatchRollback(&ports.BatchRollbackRequest{Keys: s.keys("keys"), StartTS: s.ts("start")}, &reply)
+		return answer("ok", reply.Err)
+	case "check":
+		return s.check()
+	case "resolve":
+		var reply ports.ResolveLockReply
+		req := &ports.ResolveLockRequest{StartTS: s.ts("start"), CommitTS: s.ts("commit"), Keys: s.keys("keys")}
+		s.e.ResolveLock(req, s.extent(), &reply)
+		return answer("ok", reply.Err)
+	case "heartbeat":
+		var reply ports.TxnHeartBeatReply
+		s.e.TxnHeartBeat(&ports.TxnHeartBeatRequest{
+			Primary: s.key("primary"), StartTS: s.ts("start"), AdviseLockTTL: uint64(s.number("ttl")),
+		}, &reply)
+		return answer(fmt.Sprintf("ttl %d", reply.TTL), reply.Err)
+	case "release":
+		s.e.PessimisticRollback(&ports.PessimisticRollbackRequest{
+			Keys: s.keys("keys"), StartTS: s.ts("start"), ForUpdateTS: s.ts("for-update"),
+		}, s.extent(), &ports.PessimisticRollbackReply{})
+		return "ok"
+	case "plant":
+		return s.plant()
+	case "get", "batch-get", "scan":
+		return s.read()
+	case "show":
+		return s.show()
+	}
+	d.Fatalf(s.t, "no command %q", d.Cmd)
+	return ""
+}
+
+func (s *script) text(name string) string {
+	if arg, ok := s.d.Arg(name); ok && len(arg.Vals) > 0 {
+		return arg.Vals[0]
+	}
+	return ""
+}
+
+func (s *script) key(name string) []byte { return []byte(s.text(name)) }
+
+func (s *script) keys(name string) [][]byte {
+	arg, _ := s.d.Arg(name)
+	var keys [][]byte
+	for _, v := range arg.Vals {
+		keys = append(keys, []byte(v))
+	}
+	return keys
+}
+
+func (s *script) number(name string) int64 {
+	text := s.text(name)
+	if text == "" {
+		return 0
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		s.d.Fatalf(s.t, "%s: %v", name, err)
+	}
+	return n
+}
+
+// ts reads a timestamp in milliseconds, or max.
+func (s *script) ts(name string) ports.Timestamp {
+	if s.text(name) == "max" {
+		return ports.MaxTimestamp
+	}
+	return ports.ComposeTimestamp(s.number(name), 0)
+}
+
+func (s *script) list(name string) []ports.Timestamp {
+	var list []ports.Timestamp
+	for _, k := range s.keys(name) {
+		n, err := strconv.ParseInt(string(k), 10, 64)
+		if err != nil {
+			s.d.Fatalf(s.t, "%s: %v", name, err)
+		}
+		list = append(list, ports.ComposeTimestamp(n, 0))
+	}
+	return list
+}
+
+// extent is the region of a command, the whole key space unless region-from or region-to are given.
+func (s *script) extent() Extent {
+	var x Extent
+	if from := s.text("region-from"); from != "" {
+		x.Start = AppendEncoded(nil, []byte(from))
+	}
+	if to := s.text("region-to"); to != "" {
+		x.End = AppendEncoded(nil, []byte(to))
+	}
+	return x
+}
+
+var kinds = map[string]ports.LockKind{
+	"put": ports.KindPut, "delete": ports.KindDelete, "lock": ports.KindLock, "insert": ports.KindInsert,
+	"check": ports.KindCheckNotExists, "rollback": ports.KindRollback, "pessimistic": ports.KindPessimisticLock,
+}
+
+func (s *script) prewrite() string {
+	req := &ports.PrewriteRequest{
+		Primary: s.key("primary"), StartTS: s.ts("start"), TTL: uint64(s.number("ttl")), MinCommitTS: s.ts("min"),
+	}
+	for line := range strings.Lines(s.d.Input) {
+		words := strings.Fields(line)
+		m := ports.Mutation{Kind: kinds[words[0]], Key: []byte(words[1])}
+		if len(words) > 2 {
+			m.Value = []byte(words[2])
+		}
+		req.Mutations = append(req.Mutations, m)
+	}
+	req.TxnSize = uint64(len(req.Mutations))
+	var reply ports.PrewriteReply
+	s.e.Prewrite(req, &reply)
+	if len(reply.Errors) == 0 {
+		return "ok"
+	}
+	var lines []string
+	for i := range reply.Errors {
+		lines = append(lines, answer("", &reply.Errors[i]))
+	}
+	return strings.Join(lines, "\n")
+}
+
+func (s *script) check() string {
+	req := &ports.CheckTxnStatusRequest{
+		Primary: s.key("primary"), LockTS: s.ts("start"), CallerStartTS: s.ts("caller"), CurrentTS: s.ts("current"),
+		RollbackIfNotExist: s.d.HasArg("rollback"), ForceSyncCommit: s.d.HasArg("force-sync"),
+		ResolvingPessimisticLock: s.d.HasArg("pessimistic"), VerifyIsPrimary: s.d.HasArg("verify"),
+	}
+	var reply ports.CheckTxnStatusReply
+	s.e.CheckTxnStatus(req, &reply)
+	text := map[ports.TxnAction]string{
+		ports.ActionNone: "", ports.ActionTTLExpireRollback: "expired, rolled back",
+		ports.ActionLockNotExistRollback: "no lock, rolled back", ports.ActionMinCommitTSPushed: "pushed",
+		ports.ActionTTLExpirePessimisticRollback: "expired, lock released",
+		ports.ActionLockNotExistDoNothing:        "no lock, nothing done",
+	}[reply.Action]
+	switch {
+	case reply.CommitTS != 0:
+		text += " committed at " + number(reply.CommitTS)
+	case reply.Lock != nil:
+		text += fmt.Sprintf(" alive ttl %d min %s", reply.TTL, number(reply.Lock.MinCommitTS))
+	case text == "":
+		text = "rolled back"
+	}
+	return answer(strings.TrimSpace(text), reply.Err)
+}
+
+func (s *script) plant() string {
+	l := Lock{
+		Kind: kinds[s.text("kind")], Primary: s.key("primary"), StartTS: s.ts("start"), ForUpdateTS: s.ts("for-update"),
+		MinCommitTS: s.ts("min"), TTL: uint64(s.number("ttl")), Value: s.key("value"), AsyncCommit: s.d.HasArg("async"),
+		WithConflict: s.d.HasArg("conflict"), Secondaries: s.keys("secondaries"),
+	}
+	s.e.PutLock(s.key("key"), l)
+	return "ok"
+}
+
+func (s *script) read() string {
+	snapshot := &Snapshot{TS: s.ts("ts"), Resolved: s.list("resolved"), Committed: s.list("committed")}
+	var pairs []ports.Pair
+	switch s.d.Cmd {
+	case "get":
+		var reply ports.GetReply
+		s.e.Get(s.key("key"), snapshot, &reply)
+		if reply.NotFound {
+			return "not found"
+		}
+		return answer(string(reply.Value), reply.Err)
+	case "batch-get":
+		var reply ports.BatchGetReply
+		s.e.BatchGet(s.keys("keys"), snapshot, &reply)
+		pairs = reply.Pairs
+	case "scan":
+		var reply ports.ScanReply
+		limit := uint32(s.number("limit"))
+		if !s.d.HasArg("limit") {
+			limit = 100
+		}
+		s.e.Scan(&ports.ScanRequest{
+			Range: ports.KeyRange{Start: s.key("from"), End: s.key("to")}, TS: snapshot.TS, Limit: limit,
+			KeyOnly: s.d.HasArg("keys-only"), Reverse: s.d.HasArg("reverse"),
+		}, s.extent(), snapshot, &reply)
+		pairs = reply.Pairs
+	}
+	if len(pairs) == 0 {
+		return "nothing"
+	}
+	var lines []string
+	for _, p := range pairs {
+		lines = append(lines, answer(fmt.Sprintf("%s=%s", p.Key, p.Value), p.Err))
+	}
+	return strings.Join(lines, "\n")
+}
+
+// show prints the columns of every key: its lock, then its records, the newest first.
+func (s *script) show() string {
+	var b strings.Builder
+	s.e.Walk(func(key []byte, l *Lock, writes []Write) bool {
+		fmt.Fprintf(&b, "%s:", key)
+		if l != nil {
+			fmt.Fprintf(&b, " lock %s %s primary %s", number(l.StartTS), kindName(l.Kind), l.Primary)
+			if l.MinCommitTS != 0 {
+				fmt.Fprintf(&b, " min %s", number(l.MinCommitTS))
+			}
+			b.WriteString(";")
+		}
+		for i := len(writes) - 1; i >= 0; i-- {
+			w := &writes[i]
+			fmt.Fprintf(&b, " %s", number(w.CommitTS))
+			if w.StartTS != w.CommitTS {
+				fmt.Fprintf(&b, "←%s", number(w.StartTS))
+			}
+			fmt.Fprintf(&b, " %s", kindName(w.Kind))
+			if w.Kind == ports.KindPut {
+				fmt.Fprintf(&b, " %s", w.Value)
+			}
+			if w.Protected {
+				b.WriteString(" protected")
+			}
+			if w.OverlappedRollback {
+				b.WriteString(" +rollback")
+			}
+			if i > 0 {
+				b.WriteString(",")
+			}
+		}
+		b.WriteString("\n")
+		return true
+	})
+	if b.Len() == 0 {
+		return "nothing"
+	}
+	return b.String()
+}
+
+func kindName(k ports.LockKind) string {
+	for name, kind := range kinds {
+		if kind == k {
+			return name
+		}
+	}
+	return fmt.Sprint(k)
+}
+
+func number(ts ports.Timestamp) string {
+	if ts == ports.MaxTimestamp {
+		return "max"
+	}
+	if ts.Logical() != 0 {
+		return fmt.Sprintf("%d+%d", ts.Physical(), ts.Logical())
+	}
+	return strconv.FormatInt(ts.Physical(), 10)
+}
+
+var reasons = map[ports.ConflictReason]string{
+	ports.ConflictOptimistic: "newer version", ports.ConflictSelfRolledBack: "rolled back itself",
+}
+
+// answer prints what a command said.
+func answer(text string, e *ports.KeyError) string {
+	if e == nil {
+		return text
+	}
+	switch e.Kind {
+	case ports.KeyLocked:
+		return fmt.Sprintf("locked %s by %s primary %s ttl %d", e.Lock.Key, number(e.Lock.StartTS), e.Lock.Primary, e.Lock.TTL)
+	case ports.KeyWriteConflict:
+		return fmt.Sprintf("conflict %s with %s←%s: %s", e.Key, number(e.ConflictCommitTS), number(e.ConflictTS),
+			reasons[e.Reason])
+	case ports.KeyAlreadyExists:
+		return fmt.Sprintf("%s exists", e.Key)
+	case ports.KeyTxnLockNotFound:
+		return fmt.Sprintf("lock not found on %s", e.Key)
+	case ports.KeyTxnNotFound:
+		return fmt.Sprintf("transaction %s not found on %s", number(e.StartTS), e.Primary)
+	case ports.KeyCommitTSExpired:
+		return fmt.Sprintf("commit %s of %s on %s is below min %s", number(e.AttemptedCommitTS), number(e.StartTS), e.Key,
+			number(e.MinCommitTS))
+	case ports.KeyPrimaryMismatch:
+		return fmt.Sprintf("%s is not the primary, %s is", e.Lock.Key, e.Lock.Primary)
+	case ports.KeyAbort:
+		return "abort: " + e.Text
+	default:
+		return fmt.Sprintf("error %d", e.Kind)
+	}
+}
