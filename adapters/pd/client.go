@@ -47,7 +47,9 @@ var ErrNoEndpoint = errors.New("no PD endpoint given")
 type EndpointError struct {
 	// Endpoint is the malformed endpoint, or all of them joined by commas.
 	Endpoint string
-	Err      error
+	// Malformed: it was not even tried.
+	Malformed bool
+	Err       error
 }
 
 // Error implements error.
@@ -86,7 +88,7 @@ func Open(ctx context.Context, cfg Config) (*Client, error) {
 	}
 	for _, e := range cfg.Endpoints {
 		if err := checkEndpoint(e); err != nil {
-			return nil, &EndpointError{Endpoint: e, Err: err}
+			return nil, &EndpointError{Endpoint: e, Malformed: true, Err: err}
 		}
 	}
 	silenceLibrary()
