@@ -99,7 +99,6 @@ func (f *Fetch) onAsked(env *sm.Env, ev *ports.Event, out *sm.Effects) {
 	}
 	f.history.Add(sm.Attempt{Cause: ev.Cause.Kind})
 	f.cause = ev.Cause
-	f.cause = ev.Cause
 	switch ev.Cause.Kind {
 	case ports.CauseClosed, ports.CauseRejected:
 		f.fail(sm.FailRejected, ev.Cause)
@@ -145,7 +144,6 @@ func (f *Fetch) Fingerprint(h *sm.Hash) {
 	h.Gen(f.gen)
 	f.pauses.Fingerprint(h)
 	f.history.Fingerprint(h)
-	h.Cause(f.cause)
 	h.Cause(f.cause)
 	h.TS(f.ts)
 	f.failure.Fingerprint(h)
