@@ -221,10 +221,9 @@ func (m *chain) Step(env *sm.Env, ev *ports.Event, out *sm.Effects) {
 		panic("nested")
 	}
 	m.stepping = true
-	switch ev.Kind {
-	case ports.EventStart:
+	if ev.Kind == ports.EventStart {
 		out.Answer()
-	default:
+	} else {
 		m.replies++
 	}
 	if !m.Done() {

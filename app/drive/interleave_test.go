@@ -71,6 +71,21 @@ func (s *stage) act(idle func() bool, f func()) {
 	s.actors = append(s.actors, a)
 }
 
+// actLoop runs a loop of the driver. The result says whether it has ended.
+func (s *stage) actLoop(d *Driver, l *loop) *bool {
+	busy, ended := false, false
+	s.act(func() bool { return !busy && len(l.queue) == 0 && !d.aborted.Load() }, func() {
+		for !d.aborted.Load() {
+			busy = true
+			l.round(nil)
+			busy = false
+			s.pause()
+		}
+		ended = true
+	})
+	return &ended
+}
+
 // pause lets others go first.
 func (s *stage) pause() {
 	if s.current != nil {
@@ -195,22 +210,12 @@ func interleave(t *testing.T, s *schedule, cancel, closing bool) {
 		st.act(func() bool { return len(f.held) < 2 }, func() { f.held[i].reply() })
 	}
 	st.act(func() bool { return len(f.held) < 2 }, func() { f.held[0].reply() })
-	l := d.loopFor(op.op.id)
-	busy, ended := false, false
-	st.act(func() bool { return !busy && len(l.queue) == 0 && !d.aborted.Load() }, func() {
-		for !d.aborted.Load() {
-			busy = true
-			l.round(nil)
-			busy = false
-			st.pause()
-		}
-		ended = true
-	})
+	ended := st.actLoop(d, d.loopFor(op.op.id))
 	if cancel {
 		st.act(nil, func() { st.cancelled = true })
 	}
 	if closing { // as Close does when its context is over
-		st.act(func() bool { return d.aborted.Load() && !ended }, func() {
+		st.act(func() bool { return d.aborted.Load() && !*ended }, func() {
 			d.closing.Store(true)
 			d.aborted.Store(true)
 			st.pause()
