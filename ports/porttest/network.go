@@ -19,6 +19,7 @@ var networkContract = []clause[*NetworkRig]{
 	{"a reply stands until it is released", repliesStand},
 	{"a request that is never answered is lost at its deadline", lostAtDeadline},
 	{"a deadline that has passed", deadlinePassed},
+	{"a store that hangs is given up", hungGivenUp},
 	{"a request that cannot be sent is unsent", unsentNowhere},
 	{"a store that serves is alive", probeAlive},
 	{"a store that does not listen is not alive", probeNowhere},
@@ -258,6 +259,37 @@ func deadlinePassed(t *testing.T, r *NetworkRig) {
 	}
 	unanswered(t, ev, ev.Kind, r.Clock.Now())
 	r.Continue()
+}
+
+// hungGivenUp: requests to a hung store do not wait for their deadlines, neither those that it has taken nor new ones.
+func hungGivenUp(t *testing.T, r *NetworkRig) {
+	const n = 3
+	box := newInbox(t, r.Host)
+	r.get("warm", long, tok(0), box)
+	box.awaitTok(tok(0))
+	r.Hang()
+	for round := range 2 {
+		limit := r.Clock.Now().Add(2*ports.SilenceLimit + ports.SilenceLimit/2)
+		for i := range n {
+			r.put("hung", "1", long, tok(1+round*n+i), box)
+		}
+		for i := range n {
+			ev := box.awaitTok(tok(1 + round*n + i))
+			if ev.Kind != ports.EventLost && ev.Kind != ports.EventUnsent || ev.Now > limit {
+				t.Fatalf("got %s %s after the limit", kinds([]ports.Event{ev}), ev.Now.Sub(limit))
+			}
+			if round == 0 && (ev.Kind != ports.EventLost || ev.Cause.Kind != ports.CauseHung) {
+				t.Fatalf("got %s with cause %d", kinds([]ports.Event{ev}), ev.Cause.Kind)
+			}
+		}
+	}
+	r.Continue()
+	serveAgain(t, r, box, 100)
+	for n := range 2 * n {
+		if got := len(box.answers(tok(1 + n))); got != 1 {
+			t.Fatalf("%d answers to a request that was given up", got)
+		}
+	}
 }
 
 func unsentNowhere(t *testing.T, r *NetworkRig) {
