@@ -2,16 +2,13 @@ package app
 
 import (
 	"context"
-	"math/rand/v2"
 	"sync/atomic"
 	"time"
 
 	"github.com/tikvx/tikvx/app/drive"
-	"github.com/tikvx/tikvx/core/buffer"
 	"github.com/tikvx/tikvx/core/key"
 	"github.com/tikvx/tikvx/core/raw"
 	"github.com/tikvx/tikvx/core/read"
-	"github.com/tikvx/tikvx/core/sm"
 	"github.com/tikvx/tikvx/core/txn"
 	"github.com/tikvx/tikvx/ports"
 )
@@ -68,16 +65,20 @@ const (
 // New returns a client on the given ports and begins to run on them. It sends
 // nothing but what keeps its clock young. Close it.
 func New(p Ports, opts ...ClientOption) (*Client, error) {
-	s := clientSettings{timeout: DefaultTimeout, knobs: sm.DefaultKnobs()}
-	for _, o := range opts {
-		o.applyClient(&s)
-	}
-	s.limits.setDefaults()
-	if err := s.validate(&p); err != nil {
+	s, err := settingsOf(opts)
+	switch {
+	case err != nil:
 		return nil, err
+	case s.connection.TLS != nil:
+		return nil, misuse("open", "WithTLS", "the ports are connected already")
 	}
-	if !s.seeded {
-		s.seed = rand.Uint64()
+	return start(p, s)
+}
+
+// start begins to run on ports.
+func start(p Ports, s clientSettings) (*Client, error) {
+	if p.Network == nil || p.Oracle == nil || p.Placement == nil || p.Timers == nil {
+		return nil, misuse("open", "ports", "a port is missing")
 	}
 	c := &Client{settings: s, release: p.Close, observer: s.watcher()}
 	c.driver = drive.New(drive.Config{
@@ -87,21 +88,6 @@ func New(p Ports, opts ...ClientOption) (*Client, error) {
 	})
 	c.open()
 	return c, nil
-}
-
-func (s *clientSettings) validate(p *Ports) error {
-	const op = "open"
-	switch {
-	case p.Network == nil || p.Oracle == nil || p.Placement == nil || p.Timers == nil:
-		return misuse(op, "ports", "a port is missing")
-	case s.timeout <= 0:
-		return misuse(op, "WithDefaultTimeout", "not positive")
-	case min(s.limits.Key, s.limits.Entry, s.limits.Txn) < 0:
-		return misuse(op, "WithLimits", "negative")
-	case s.limits.Key > buffer.MaxKeySize:
-		return tooLarge(op, "WithLimits", s.limits.Key, buffer.MaxKeySize)
-	}
-	return nil
 }
 
 func (c *Client) open() {

@@ -3,6 +3,7 @@ package app
 import (
 	"bytes"
 	"context"
+	"errors"
 	"log/slog"
 	"testing"
 	"testing/synctest"
@@ -20,7 +21,9 @@ func calls(db *Client, tx *Txn) map[string]func(context.Context) error {
 	return map[string]func(context.Context) error{
 		"begin":     func(ctx context.Context) error { _, err := db.Begin(ctx); return err },
 		"timestamp": func(ctx context.Context) error { _, err := db.Timestamp(ctx); return err },
-		"update":    func(ctx context.Context) error { return db.Update(ctx, func(context.Context, *Txn) error { return nil }) },
+		"update": func(ctx context.Context) error {
+			return db.Update(ctx, func(context.Context, *Txn) error { return nil })
+		},
 		"view": func(ctx context.Context) error {
 			return db.View(ctx, func(context.Context, *Snapshot) error { return nil })
 		},
@@ -223,10 +226,10 @@ func TestNewChecksItsArguments(t *testing.T) {
 	for argument, opt := range map[string]ClientOption{
 		"WithDefaultTimeout": WithDefaultTimeout(0),
 		"WithLimits":         WithLimits(Limits{Entry: -1}),
+		"WithTLS":            WithTLS(TLS{CA: "ca.pem"}),
 		"ports":              WithLogger(nil),
 	} {
-		c := newCluster()
-		p := c.ports()
+		p := newCluster().ports()
 		if argument == "ports" {
 			p.Oracle = nil
 		}
@@ -238,6 +241,59 @@ func TestNewChecksItsArguments(t *testing.T) {
 	}
 	_, err := New(newCluster().ports(), WithLimits(Limits{Key: 1 << 20}))
 	require.ErrorIs(t, err, ErrTooLarge)
+}
+
+func TestOpen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster()
+		db, err := Open(t.Context(), func(ctx context.Context, conn Connection) (Ports, error) {
+			require.Equal(t, TLS{CA: "ca", Cert: "cert", Key: "key"}, *conn.TLS)
+			deadline, ok := ctx.Deadline()
+			require.True(t, ok, "bounded by the default timeout")
+			require.Equal(t, 3*time.Second, time.Until(deadline))
+			return c.ports(), nil
+		}, WithTLS(TLS{CA: "ca", Cert: "cert", Key: "key"}), WithDefaultTimeout(3*time.Second))
+		require.NoError(t, err)
+		put(t, db, "a=1")
+		require.NoError(t, db.Close(t.Context()))
+		require.True(t, c.closed)
+	})
+}
+
+func TestOpenFails(t *testing.T) {
+	never := func(context.Context, Connection) (Ports, error) {
+		t.Error("dialled in spite of wrong options")
+		return Ports{}, nil
+	}
+	var none context.Context
+	_, err := Open(none, never)
+	require.ErrorIs(t, err, ErrMisuse)
+	_, err = Open(t.Context(), never, WithDefaultTimeout(-1))
+	require.ErrorIs(t, err, ErrMisuse)
+
+	dialling := func(result error) error {
+		_, err := Open(t.Context(), func(context.Context, Connection) (Ports, error) { return Ports{}, result })
+		return err
+	}
+	down := errors.New("PD endpoint 10.0.0.1:2379: refused")
+	err = dialling(down)
+	require.ErrorIs(t, err, ErrUnavailable)
+	require.ErrorIs(t, err, down)
+	require.EqualError(t, err, "tikvx: open: unavailable: PD endpoint 10.0.0.1:2379: refused")
+	require.ErrorIs(t, dialling(misuse("open", "endpoints", "none")), ErrMisuse)
+
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, err := Open(ctx, func(ctx context.Context, _ Connection) (Ports, error) {
+			<-ctx.Done()
+			return Ports{}, down
+		})
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.ErrorIs(t, err, ErrUnavailable)
+		require.ErrorIs(t, err, down)
+		require.ErrorContains(t, err, "10.0.0.1:2379")
+	})
 }
 
 // Two clients of two clusters in one process share nothing.

@@ -46,10 +46,13 @@ type Error struct {
 	Cause  ports.CauseKind
 	Detail string
 
+	// Err is the cause with which the context ended, or an adapter's own error; nil
+	// when there is none.
+	Err error
+
 	retryable bool
 	// timedOut: the deadline has passed, be it the context's or the default one.
 	timedOut bool
-	cause    error
 }
 
 // FailedAttempt is one request that a store did not serve.
@@ -132,9 +135,8 @@ func (e *Error) Is(target error) bool {
 	return false
 }
 
-// Unwrap returns the cause with which the context was cancelled, an adapter's
-// error, or nil.
-func (e *Error) Unwrap() error { return e.cause }
+// Unwrap returns Err.
+func (e *Error) Unwrap() error { return e.Err }
 
 // Retryable reports what [Retryable] reports of this error.
 func (e *Error) Retryable() bool { return Retryable(e) }

@@ -64,11 +64,11 @@ func broken(ctx context.Context, op string, outcome Outcome, run error) *Error {
 		e.Code = ErrClosed
 	case errors.As(run, &invariant):
 		e.Text = "invariant broken in " + invariant.Machine
-		e.cause = invariant
+		e.Err = invariant
 	case ctx.Err() != nil:
 		e.ended(ctx)
 	default:
-		e.cause = run
+		e.Err = run
 	}
 	return e
 }
@@ -76,7 +76,7 @@ func broken(ctx context.Context, op string, outcome Outcome, run error) *Error {
 // ended makes the end of the context the reason: its deadline makes the cluster
 // unavailable, anything else is the caller's wish.
 func (e *Error) ended(ctx context.Context) {
-	e.cause = context.Cause(ctx)
+	e.Err = context.Cause(ctx)
 	e.Code, e.Text = ErrCancelled, "context cancelled"
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		e.Code, e.Text, e.timedOut = ErrUnavailable, "deadline passed", true

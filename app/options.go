@@ -3,6 +3,7 @@ package app
 import (
 	"cmp"
 	"log/slog"
+	"math/rand/v2"
 	"time"
 
 	"github.com/tikvx/tikvx/app/drive"
@@ -63,17 +64,36 @@ func (l *Limits) setDefaults() {
 const DefaultTimeout = 40 * time.Second
 
 type clientSettings struct {
-	timeout  time.Duration
-	limits   Limits
-	logger   *slog.Logger
-	observer ports.Observer
+	connection Connection
+	timeout    time.Duration
+	limits     Limits
+	logger     *slog.Logger
+	observer   ports.Observer
 	// The rest is for simulated clusters and tests.
 	knobs    sm.Knobs
 	host     drive.Host
 	seed     uint64
-	seeded   bool
 	visitor  sm.Visitor
 	letPanic bool
+}
+
+// settingsOf applies and checks the options of a client.
+func settingsOf(opts []ClientOption) (clientSettings, error) {
+	const op = "open"
+	s := clientSettings{timeout: DefaultTimeout, knobs: sm.DefaultKnobs(), seed: rand.Uint64()}
+	for _, o := range opts {
+		o.applyClient(&s)
+	}
+	s.limits.setDefaults()
+	switch {
+	case s.timeout <= 0:
+		return s, misuse(op, "WithDefaultTimeout", "not positive")
+	case min(s.limits.Key, s.limits.Entry, s.limits.Txn) < 0:
+		return s, misuse(op, "WithLimits", "negative")
+	case s.limits.Key > buffer.MaxKeySize:
+		return s, tooLarge(op, "WithLimits", s.limits.Key, buffer.MaxKeySize)
+	}
+	return s, nil
 }
 
 // WithDefaultTimeout bounds calls whose context has no deadline. The default is
@@ -128,7 +148,7 @@ func WithSeed(seed uint64) ClientOption { return seedOption(seed) }
 
 type seedOption uint64
 
-func (o seedOption) applyClient(s *clientSettings) { s.seed, s.seeded = uint64(o), true }
+func (o seedOption) applyClient(s *clientSettings) { s.seed = uint64(o) }
 
 // WithVisitor counts the transitions of all machines. For simulated clusters.
 func WithVisitor(v sm.Visitor) ClientOption { return visitorOption{v} }

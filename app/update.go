@@ -61,7 +61,7 @@ func after(err error, runs int, last error) error {
 	if errors.As(err, &e) {
 		e.Runs = runs
 		if last != nil {
-			e.cause = errors.Join(e.cause, last)
+			e.Err = errors.Join(e.Err, last)
 		}
 	}
 	return err
