@@ -58,6 +58,7 @@ var layers = []layer{
 		library: true, api: true, support: true, tests: []string{"core"}},
 	{name: "app", folders: []string{"app"}, ours: []string{"ports", "core"}, library: true, api: true},
 
+	{name: "clock", folders: []string{"adapters/clock"}, ours: []string{"ports"}, library: true, api: true},
 	{name: "wire", folders: []string{"adapters/wire"}, ours: []string{"ports"},
 		modules: []string{kvproto}, library: true},
 	{name: "grpc", folders: []string{"adapters/grpc"}, ours: []string{"ports", "wire"},
@@ -85,7 +86,7 @@ var layers = []layer{
 }
 
 var belowRoot = []string{
-	"ports", "core", "app", "wire", "grpc", "pd", "prometheus", "otel", "sim", "sim with client", "sim/serve",
+	"ports", "core", "app", "clock", "wire", "grpc", "pd", "prometheus", "otel", "sim", "sim with client", "sim/serve",
 }
 
 // layerOf returns the layer of a package path relative to the module, "." being the root; nil if it has none.
