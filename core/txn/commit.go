@@ -85,10 +85,6 @@ const (
 	hopHeartbeat
 )
 
-// keepKeys is the number of keys up to which a machine keeps its memory for the
-// next transaction.
-const keepKeys = 1024
-
 // Init prepares a commit; EventStart begins it. Memory of an earlier one is reused.
 func (c *Commit) Init(p Params) {
 	c.prewrite.reset()
@@ -101,6 +97,14 @@ func (c *Commit) Init(p Params) {
 	if len(c.writes.keys) > 0 {
 		c.terms.primary = c.writes.keys[c.writes.primary]
 	}
+}
+
+// Forget lets go of everything that belongs to a transaction, but keeps memory for
+// the next one. The machine must be Done; Init is next.
+func (c *Commit) Forget() {
+	c.prewrite.forget()
+	c.sweep.forget()
+	*c = Commit{prewrite: c.prewrite, sweep: c.sweep}
 }
 
 // Outcome returns what became of the transaction; final once answered.
@@ -135,7 +139,7 @@ func (c *Commit) Step(env *sm.Env, ev *ports.Event, out *sm.Effects) {
 	hop := env.Hop(ev)
 	switch {
 	case ev.Kind == ports.EventCancel:
-		c.onCancel(env, ev.Now, out)
+		c.onCancel(env, ev, out)
 		return
 	case hop == hopHeartbeat:
 		env.Enter(hopHeartbeat)
@@ -173,21 +177,27 @@ func (c *Commit) Step(env *sm.Env, ev *ports.Event, out *sm.Effects) {
 }
 
 // onCancel aborts before the commit point. After it the caller leaves, and the
-// machine goes on.
-func (c *Commit) onCancel(env *sm.Env, now ports.Instant, out *sm.Effects) {
+// machine goes on. In both cases the failure says what was tried until now.
+func (c *Commit) onCancel(env *sm.Env, ev *ports.Event, out *sm.Effects) {
 	if c.answered {
 		return
 	}
-	cancelled := sm.Failure{Code: sm.FailCancelled}
 	switch c.state {
-	case commitPrewriting, commitFetching, commitLagging:
-		c.abort(env, now, cancelled, out)
+	case commitPrewriting:
+		c.prewrite.cancel(env, ev, out)
+		c.abort(env, ev.Now, c.prewrite.failure, out)
+	case commitFetching:
+		c.fetch.Step(env, ev, out)
+		c.abort(env, ev.Now, *c.fetch.Failure(), out)
+	case commitLagging:
+		c.abort(env, ev.Now, sm.Failure{Code: sm.FailCancelled}, out)
 	case commitDeciding:
+		failure := c.primary.soFar(env, ev, out)
 		if c.primary.fate.kind == impossible {
-			c.abort(env, now, cancelled, out)
+			c.abort(env, ev.Now, failure, out)
 			return
 		}
-		c.answer(Outcome{Kind: Unknown, Failure: cancelled}, out)
+		c.answer(Outcome{Kind: Unknown, Failure: failure}, out)
 	case commitIdle, commitSweeping, commitRollingBack, commitFinished:
 	}
 }

@@ -31,11 +31,7 @@ func TestContracts(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			p := newPlay(params(view(t, "put a 1", "insert b 2", "insert c 3", "delete c", "put x 4")))
 			p.script(t, script)
-			smtest.Contract(t, p.c)
-			smtest.Contract(t, &p.c.prewrite)
-			smtest.Contract(t, &p.c.primary)
-			smtest.Contract(t, &p.c.sweep)
-			smtest.Contract(t, &p.c.heartbeat)
+			smtest.Contract(t, p.c) // its children with it
 			p.c.CloneInto(full) // what an earlier clone left does not matter
 			require.Equal(t, fingerprint(p.c), fingerprint(full))
 			require.NotEmpty(t, p.c.String())
@@ -43,36 +39,57 @@ func TestContracts(t *testing.T) {
 	}
 }
 
+// TestContractsOfChildren: each child keeps the contract by itself.
+func TestContractsOfChildren(t *testing.T) {
+	p := newPlay(params(view(t, "put a 1", "insert c 3", "delete c", "put x 4")))
+	p.script(t, "start\nprewritten #1\ntimer #3")
+	smtest.Contract(t, &p.c.prewrite)
+	smtest.Contract(t, &p.c.heartbeat)
+	p.script(t, "prewritten #2\npresent #5 T1010")
+	smtest.Contract(t, &p.c.primary)
+	p.script(t, "committed #6")
+	smtest.Contract(t, &p.c.sweep)
+}
+
 // TestReuse: a machine that is used again behaves like a new one, whatever the
 // transaction before left in it.
 func TestReuse(t *testing.T) {
 	first := params(view(t, "put a 1", "put b 2", "put x 4"))
-	used := newPlay(first)
-	used.script(t, "start\nprewritten #1 locked a<p@T10\npresent #3 T5000\ncancel")
-	require.False(t, used.c.Done())
-	used.c.Init(first)
-	fresh := &Commit{}
-	fresh.Init(first)
-	require.Equal(t, fingerprint(fresh), fingerprint(used.c))
-
-	again := newRunner(used.c)
 	script := "start\nprewritten #1 locked a<p@T10\npresent #3 T5000\nstatus #4 rolledback\nremoved #5\nprewritten #2"
-	require.Equal(t, newRunner(fresh).Play(script), again.Play(script))
+	for name, forget := range map[string]func(c *Commit){
+		"at once": func(*Commit) {}, "forgotten in between": (*Commit).Forget,
+	} {
+		t.Run(name, func(t *testing.T) {
+			used := newPlay(first)
+			used.script(t, "start\nprewritten #1 locked a<p@T10\npresent #3 T5000\ncancel")
+			forget(used.c)
+			used.c.Init(first)
+			fresh := &Commit{}
+			fresh.Init(first)
+			require.Equal(t, fingerprint(fresh), fingerprint(used.c))
+			require.Equal(t, newRunner(fresh).Play(script), newRunner(used.c).Play(script))
+		})
+	}
 }
 
-// TestLargeTransactionsLeaveNoMemory: what a large transaction needed is not kept
-// for the next, which is probably small.
-func TestLargeTransactionsLeaveNoMemory(t *testing.T) {
-	for n, kept := range map[int]bool{keepKeys: true, keepKeys + 1: false} {
-		var lines []string
-		for i := range n {
-			lines = append(lines, "put k"+string(rune('a'+i/676%26))+string(rune('a'+i/26%26))+string(rune('a'+i%26))+" 1")
-		}
-		p := newPlay(params(view(t, lines...)))
-		p.script(t, "start\nprewritten #1\npresent #3 T1010\ncommitted #4")
-		require.True(t, p.c.Done())
-		require.Equal(t, kept, cap(p.c.prewrite.workers) > 0)
+// TestForget: memory stays, but refers to nothing, and what only a large
+// transaction needed is let go of.
+func TestForget(t *testing.T) {
+	p := newPlay(params(view(t, "put a 1", "put x 4")))
+	p.script(t, "start\nprewritten #1\nprewritten #2\npresent #4 T1010\ncommitted #5\ncommitted #6")
+	p.c.Forget()
+	workers := p.c.prewrite.workers[:cap(p.c.prewrite.workers)]
+	require.NotEmpty(t, workers)
+	for i := range workers {
+		require.Zero(t, workers[i])
 	}
+	require.Empty(t, p.c.writes.keys)
+	require.Nil(t, p.c.prewrite.plan.keys)
+	require.Nil(t, p.c.sweep.plan.keys)
+	require.Nil(t, forgetAll(make([]prewriteWorker, keepWorkers+1)))
+	large := plan{stale: make([]span, keepSpans+1), queue: make([]span, keepSpans+1)}
+	large.forget()
+	require.Zero(t, large)
 }
 
 // store answers a one-key commit from memory that is made once.

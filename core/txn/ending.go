@@ -93,7 +93,4 @@ func (c *Commit) answer(o Outcome, out *sm.Effects) {
 func (c *Commit) finish() {
 	c.state = commitFinished
 	c.heartbeat.stop()
-	if len(c.writes.keys) > keepKeys {
-		c.prewrite, c.sweep = prewrite{}, sweep{}
-	}
 }

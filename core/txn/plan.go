@@ -42,6 +42,16 @@ type plan struct {
 // reset forgets an earlier plan but for its memory.
 func (p *plan) reset() { *p = plan{stale: p.stale[:0], queue: p.queue[:0]} }
 
+// forget lets go of memory that only large transactions need.
+func (p *plan) forget() {
+	if cap(p.stale) > keepSpans {
+		p.stale = nil
+	}
+	if cap(p.queue) > keepSpans {
+		p.queue = nil
+	}
+}
+
 // start plans for keys; the plan is new or reset.
 func (p *plan) start(keys [][]byte, mutations []ports.Mutation, deadline ports.Instant) {
 	p.keys, p.mutations, p.deadline = keys, mutations, deadline

@@ -54,6 +54,13 @@ func (p *prewrite) reset() {
 	*p = prewrite{plan: p.plan, workers: p.workers[:0]}
 }
 
+// forget does as reset and lets go of all that the memory refers to.
+func (p *prewrite) forget() {
+	p.reset()
+	p.plan.forget()
+	p.workers = forgetAll(p.workers)
+}
+
 // begin starts to lock.
 func (p *prewrite) begin(env *sm.Env, now ports.Instant, t terms, w *writes, out *sm.Effects) {
 	p.reset()
@@ -74,6 +81,19 @@ func (p *prewrite) mayHold() bool {
 		}
 	}
 	return p.held
+}
+
+// cancel ends the prewrite; its failure says what was tried.
+func (p *prewrite) cancel(env *sm.Env, ev *ports.Event, out *sm.Effects) {
+	p.state, p.failure = prewriteFinished, sm.Failure{Code: sm.FailCancelled}
+	for i := range p.workers {
+		if w := &p.workers[i]; p.slots.taken(i) {
+			f := w.cancel(env, ev, out)
+			if f.History.Count > p.failure.History.Count {
+				p.failure = f
+			}
+		}
+	}
 }
 
 // Step moves the machine by one event.

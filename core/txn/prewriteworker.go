@@ -28,6 +28,16 @@ const (
 	hopResolver = 2
 )
 
+// cancel ends what the worker waits for and returns what was tried.
+func (w *prewriteWorker) cancel(env *sm.Env, ev *ports.Event, out *sm.Effects) sm.Failure {
+	if w.resolving {
+		w.resolver.Step(env, ev, out)
+		return w.resolver.Result().Failure
+	}
+	w.call.Step(env, ev, out)
+	return w.call.Result().Failure
+}
+
 func (p *prewrite) stepWorker(env *sm.Env, ev *ports.Event, i int, out *sm.Effects) {
 	w := &p.workers[i]
 	env.Enter(uint8(hopWorkers + i))
@@ -58,7 +68,6 @@ func (p *prewrite) follow(env *sm.Env, now ports.Instant, i int, out *sm.Effects
 		case route.Replied:
 			p.onReply(env, now, i, r.Reply, out)
 		case route.Regroup:
-			p.led = p.led && !w.span.holds(p.primary)
 			p.held = p.held || w.call.MayBeApplied()
 			p.slots.release(i)
 			p.plan.again(w.span)

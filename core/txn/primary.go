@@ -181,6 +181,15 @@ func (p *primary) proves(e *ports.KeyError) evidence {
 
 func (p *primary) decide(f sm.Failure) { p.state, p.failure = primaryDecided, f }
 
+// soFar returns the failure with which the call would end at this cancel. The call
+// itself goes on: what is in doubt must be found out.
+func (p *primary) soFar(env *sm.Env, cancel *ports.Event, out *sm.Effects) sm.Failure {
+	var call route.Call
+	p.call.CloneInto(&call)
+	call.Step(env, cancel, out)
+	return call.Result().Failure
+}
+
 // rest returns the keys that were not committed with the primary.
 func (p *primary) rest() [][]byte { return p.locked[p.taken:] }
 

@@ -41,5 +41,21 @@ func (s *slots) taken(i int) bool { return i < maxWorkers && s.busy[i/64]&(1<<(i
 func (s *slots) idle() bool       { return *s == slots{} }
 func (s *slots) print(h *sm.Hash) { h.Uint(s.busy[0]); h.Uint(s.busy[1]) }
 
+// keepWorkers and keepSpans are what a machine keeps for the next transaction, which
+// is probably small.
+const (
+	keepWorkers = 8
+	keepSpans   = 64
+)
+
+// forgetAll empties the memory of workers for the next transaction.
+func forgetAll[W any](workers []W) []W {
+	if cap(workers) > keepWorkers {
+		return nil
+	}
+	clear(workers[:cap(workers)])
+	return workers[:0]
+}
+
 // worker returns the index of the worker that a hop addresses; not every hop is one.
 func worker(hop uint8) int { return int(hop) - hopWorkers }

@@ -66,6 +66,13 @@ func (s *sweep) reset() {
 	*s = sweep{plan: s.plan, workers: s.workers[:0]}
 }
 
+// forget does as reset and lets go of all that the memory refers to.
+func (s *sweep) forget() {
+	s.reset()
+	s.plan.forget()
+	s.workers = forgetAll(s.workers)
+}
+
 // commit starts to commit keys of a transaction whose primary is committed.
 func (s *sweep) commit(env *sm.Env, now ports.Instant, t terms, keys [][]byte, commitTS ports.Timestamp,
 	out *sm.Effects) {
@@ -115,7 +122,8 @@ func (s *sweep) onSweeping(env *sm.Env, ev *ports.Event, out *sm.Effects) {
 }
 
 // advance gives batches to free workers and finishes when nothing is left. While it
-// leads, the only batch is the one that begins with the primary.
+// leads, the only batch is the one that begins with the primary: as soon as that is
+// with a worker, no queued span holds the primary.
 func (s *sweep) advance(env *sm.Env, now ports.Instant, out *sm.Effects) {
 	for !s.halted {
 		s.plan.group(env, now, out)
@@ -127,7 +135,7 @@ func (s *sweep) advance(env *sm.Env, now ports.Instant, out *sm.Effects) {
 		if i < 0 || len(s.plan.queue) == 0 {
 			break
 		}
-		if s.state == sweepLeading && (!s.slots.idle() || !s.plan.lead(0)) {
+		if s.state == sweepLeading && !s.plan.lead(0) {
 			break
 		}
 		s.launch(env, now, i, s.plan.take(env.Knobs.CommitBatchBytes), out)
