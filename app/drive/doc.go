@@ -17,6 +17,11 @@
 //	value, ok := op.Machine.Value() // nobody steps the machine in between
 //	op.Release()                    // hands over, or back to the pool
 //
+// An operation has one lock, its mailbox's: it is held to append or take events and
+// to change the runner. No two locks of the driver are held together, and none
+// while a port is called or a machine is stepped, so that a port may post from
+// wherever it likes, with locks of its own.
+//
 // The driver looks at no clock but [ports.Timers], and draws every seed from its
 // own. On a host with Direct set and ports that are deterministic, everything that
 // it does is deterministic.

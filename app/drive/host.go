@@ -24,7 +24,8 @@ type Waiter interface {
 // A simulated host that owns the only running goroutine sets all fields. Its
 // callers are coroutines, whose Wait yields to the host's scheduler; Wake notes
 // that the coroutine may be resumed. Its contexts must end at its own instants,
-// and then it resumes who waits under them.
+// and then it resumes who waits under them. Close has to be called by a coroutine
+// while operations run.
 type Host struct {
 	// NewWaiter makes a waiter; nil means one that blocks its goroutine. A waiter
 	// belongs to whoever calls Wait at the moment, not to who made it.
