@@ -11,20 +11,18 @@ import (
 	"github.com/tikvx/tikvx/ports"
 )
 
-// TestConversations plays the scripts in testdata. "reader" and "writer" make a
-// resolver, optionally lite, with fewer workers, a nearer deadline, and known
-// transactions ("known=(T10,T20)": committed, "known=T10": rolled back); "go on"
-// continues with the same one.
+// TestConversations plays the scripts in testdata/resolver. "reader" and "writer" make
+// a resolver, optionally lite, with one worker, a nearer deadline, and known
+// transactions ("known=(T10,T20)": committed, "known=T10": rolled back).
 func TestConversations(t *testing.T) {
-	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
-		var p *play
+	datadriven.Walk(t, "testdata/resolver", func(t *testing.T, path string) {
 		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
+			var p *play
 			switch d.Cmd {
 			case "reader":
 				p = newPlay(Read)
 			case "writer":
 				p = newPlay(Write)
-			case "go":
 			default:
 				d.Fatalf(t, "unknown command")
 			}
@@ -39,7 +37,6 @@ func TestConversations(t *testing.T) {
 func (p *play) configure(t *testing.T, d *datadriven.TestData, arg datadriven.CmdArg) {
 	var err error
 	switch arg.Key {
-	case "on":
 	case "lite":
 		p.caller.spec.Lite = true
 	case "source":

@@ -25,9 +25,9 @@ type arguments struct {
 	knobs             sm.Knobs
 }
 
-// TestConversations plays the scripts in testdata.
+// TestConversations plays the scripts in testdata/command.
 func TestConversations(t *testing.T) {
-	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
+	datadriven.Walk(t, "testdata/command", func(t *testing.T, path string) {
 		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
 			a := parseArguments(t, d)
 			r := newRunner(a.machine(t, d))

@@ -2,6 +2,7 @@ package raw
 
 import (
 	"fmt"
+	"math"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -184,6 +185,15 @@ func TestFailuresCarryTheirHistory(t *testing.T) {
 		require.Equal(t, 1, f.History.Count, "%s", m)
 		require.Equal(t, ports.CauseConnection, f.Cause.Kind)
 	}
+}
+
+// A page of any size asks for no more than a request can.
+func TestHugePages(t *testing.T) {
+	m := &ScanPage{}
+	m.Init(ports.KeyRange{}, math.MaxUint32+2, false, false, Options{}, deadline)
+	r := newRunner(m)
+	script(t, r, "start")
+	require.Equal(t, uint32(math.MaxUint32), r.Effects[0].Request.(*ports.RawScanRequest).Limit)
 }
 
 // A region whose bounds are no keys of this client's is not scanned.
