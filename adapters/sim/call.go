@@ -277,7 +277,7 @@ func (w *World) onExecute(h *happening) {
 	}
 	if h.duplicate && c.underway {
 		later := *h
-		*w.plan(c, w.now+8*executeTime, happenExecute) = later
+		*w.plan(c, max(w.now, c.link.there)+8*executeTime, happenExecute) = later
 		return
 	}
 	c.underway = c.underway && h.duplicate
