@@ -32,7 +32,7 @@ func TestContracts(t *testing.T) {
 			p := newPlay(params(view(t, "put a 1", "insert b 2", "insert c 3", "delete c", "put x 4")))
 			p.script(t, script)
 			smtest.Contract(t, p.c) // its children with it
-			p.c.CloneInto(full) // what an earlier clone left does not matter
+			p.c.CloneInto(full)     // what an earlier clone left does not matter
 			require.Equal(t, fingerprint(p.c), fingerprint(full))
 			require.NotEmpty(t, p.c.String())
 		})

@@ -49,6 +49,7 @@ func TestLead(t *testing.T) {
 	require.Equal(t, span{from: 8, to: 9}, p.take(2))
 	require.True(t, p.lead(1))
 	require.Equal(t, span{from: 0, to: 2}, p.take(100))
-	require.Equal(t, span{from: 2, to: 6}, p.take(100))
+	require.Equal(t, span{from: 2, to: 3}, p.take(0), "a batch has a key at least")
+	require.Equal(t, span{from: 3, to: 6}, p.take(100))
 	require.Empty(t, p.queue)
 }
