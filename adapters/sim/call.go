@@ -311,7 +311,7 @@ func (w *World) serve(h *happening, b *replyBuffer) {
 			break
 		}
 		w.perform(s, &c.hdr, c.req, b)
-		w.callNote(noteExecute, c, uint64(c.req.Verb()))
+		w.callNote(noteExecute, c, uint64(s.id))
 		if !w.shared {
 			b.seal()
 		}
@@ -344,7 +344,7 @@ func (w *World) stale(h *happening, f *ports.RegionFault, applied bool) {
 	hdr := c.hdr
 	if r := w.regions.byID[hdr.Region.ID]; r.Leader != 0 && r.Epoch.Version == hdr.Region.Epoch.Version {
 		w.perform(h.store, &hdr, c.req, unseen)
-		w.callNote(noteExecute, c, uint64(c.req.Verb()))
+		w.callNote(noteExecute, c, uint64(h.store.id))
 	}
 	w.drop(unseen)
 }
@@ -374,14 +374,14 @@ func (w *World) onAnswer(c *call, b *replyBuffer) {
 		w.drop(b)
 		return
 	}
-	w.replyNote(c, b)
-	sink, tok := c.sink, c.tok
-	dead := c.client.crashed
-	w.settle(c)
-	if dead {
+	if c.client.crashed {
+		w.settle(c)
 		w.drop(b)
 		return
 	}
+	w.replyNote(c, b)
+	sink, tok := c.sink, c.tok
+	w.settle(c)
 	ev := ports.Event{Kind: ports.EventReply, Tok: tok, Now: w.now, Reply: b.reply}
 	if !w.shared {
 		ev.Lease = b

@@ -112,7 +112,11 @@ func (c *Client) Arm(at ports.Instant, tok ports.Tok, sink ports.Sink) {
 }
 
 // Crash ends the process: none of its sinks hears anything again, while what it has sent still arrives.
-func (c *Client) Crash() { c.crashed, c.closed = true, true }
+func (c *Client) Crash() {
+	c.world.note(noteClientCrash, uint64(c.id), 0, 0)
+	c.world.printf("-- client %s crashes", c.name)
+	c.crashed, c.closed = true, true
+}
 
 // Close ends the process in good order: what is in flight is Lost, and everything later is Unsent or Refused. Timers
 // still fire.

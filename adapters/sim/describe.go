@@ -33,7 +33,26 @@ func describe(c *call) string {
 	case *ports.ResolveLockRequest:
 		return fmt.Sprintf("%s start %s commit %s %q", head, formatTS(r.StartTS), formatTS(r.CommitTS), r.Keys)
 	}
-	return head
+	return head + describeRaw(c.req)
+}
+
+func describeRaw(req ports.Request) string {
+	switch r := req.(type) {
+	case *ports.RawGetRequest:
+		return fmt.Sprintf(" %q", r.Key)
+	case *ports.RawPutRequest:
+		return fmt.Sprintf(" %q=%q", r.Key, r.Value)
+	case *ports.RawDeleteRequest:
+		return fmt.Sprintf(" %q", r.Key)
+	case *ports.RawCompareAndSwapRequest:
+		if r.PreviousAbsent {
+			return fmt.Sprintf(" %q absent → %q", r.Key, r.Value)
+		}
+		return fmt.Sprintf(" %q %q → %q", r.Key, r.Previous, r.Value)
+	case *ports.RawScanRequest:
+		return fmt.Sprintf(" [%q, %q) limit %d", r.Range.Start, r.Range.End, r.Limit)
+	}
+	return ""
 }
 
 // describeReply prints a reply for the trace.
@@ -62,6 +81,14 @@ func describeReply(reply ports.Reply) string {
 			describeError(r.Err))
 	case *ports.ResolveLockReply:
 		return head + describeError(r.Err)
+	case *ports.RawGetReply:
+		return fmt.Sprintf("%s %q%s", head, r.Value, r.Text)
+	case *ports.RawWriteReply:
+		return head + r.Text
+	case *ports.RawScanReply:
+		return fmt.Sprintf("%s %d pairs", head, len(r.Pairs))
+	case *ports.RawCompareAndSwapReply:
+		return fmt.Sprintf("%s swapped %t found %q%s", head, r.Succeeded, r.Previous, r.Text)
 	}
 	return head
 }

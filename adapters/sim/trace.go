@@ -32,6 +32,7 @@ const (
 	noteTask
 	noteHeal
 	noteWorkload
+	noteClientCrash
 )
 
 // note adds to the hash what happened; the trace has its own words for it.
@@ -108,6 +109,8 @@ func (w *World) callNote(n note, c *call, detail uint64) {
 		w.printf("%s → %d %s", c.client.name, c.id, describe(c))
 	case noteArrive:
 		w.printf("      s%d takes %d", c.to.Store, c.id)
+	case noteExecute:
+		w.printf("      s%d executes %d", detail, c.id)
 	case noteLost:
 		w.printf("%s ← %d Lost", c.client.name, c.id)
 	case noteUnsent:
