@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
+	"math"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/tikvx/tikvx/core/key"
 	"github.com/tikvx/tikvx/core/sm"
 	"github.com/tikvx/tikvx/ports"
 )
@@ -90,7 +92,21 @@ func TestCloseGivesUp(t *testing.T) {
 		require.Equal(t, 1, hosted.Machine.replies)
 		require.Empty(t, pool.free, "what did not end by itself is not used again")
 		f.sink.Post(ports.Event{Kind: ports.EventLearn, Fact: &ports.Fact{Kind: ports.FactStoreAlive}})
+		require.Empty(t, d.tables.storeOp.events, "tables are closed, too")
 	})
+}
+
+// A loop that never runs out of work ends nevertheless.
+func TestCloseEndsBusyLoops(t *testing.T) {
+	d, f := start(nil)
+	f.submit = request.reply
+	op := NewPool[chain](d, key.Codec{}).Op()
+	op.Machine = chain{want: math.MaxInt}
+	require.NoError(t, op.Run(context.Background()))
+	op.Release()
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	require.Equal(t, context.Canceled, d.Close(ctx))
 }
 
 // An operation that is handed over after Close has given up is dropped at once.

@@ -208,6 +208,39 @@ func TestDirectDoesNotNest(t *testing.T) {
 	require.NoError(t, d.Close(context.Background()))
 }
 
+// A loop that runs does not run another machine within the step of one.
+func TestDirectTakesTurns(t *testing.T) {
+	w := &world{}
+	d := w.open(1)
+	f := &fake{}
+	d.cfg.Network = f
+	pool := NewPool[chain](d, key.Codec{})
+	var ops []*Op[chain]
+	for range 1 + operationLoops {
+		op := pool.Op()
+		op.Machine = chain{want: 2}
+		require.NoError(t, op.Run(context.Background()))
+		ops = append(ops, op)
+	}
+	a, b := ops[0], ops[operationLoops]
+	require.Same(t, d.loopFor(a.op.id), d.loopFor(b.op.id))
+	sent := f.take()
+	for _, op := range ops {
+		op.Release()
+	}
+	f.submit = func(request) {
+		f.submit = nil
+		sent[operationLoops].reply()
+		require.Zero(t, b.Machine.replies, "stepped within another's step")
+	}
+	sent[0].reply()
+	require.Equal(t, 1, a.Machine.replies)
+	require.Equal(t, 1, b.Machine.replies)
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	require.Equal(t, context.Canceled, d.Close(ctx))
+}
+
 // chain answers at once and then sends one request after the other.
 type chain struct {
 	want, replies int

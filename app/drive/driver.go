@@ -125,12 +125,11 @@ func (d *Driver) Close(ctx context.Context) error {
 		return ErrClosed
 	}
 	var err error
-	for d.live.Load() > 0 && !d.aborted.Load() && err == nil {
+	for d.live.Load() > 0 && !d.aborted.Load() {
+		if err = ctx.Err(); err != nil {
+			break
+		}
 		d.closer.Wait(ctx)
-		err = ctx.Err()
-	}
-	if d.live.Load() == 0 {
-		err = nil
 	}
 	d.aborted.Store(true)
 	for _, l := range d.loops {

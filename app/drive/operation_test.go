@@ -213,7 +213,8 @@ func TestLateAndDuplicateAnswers(t *testing.T) {
 		op.Release()
 		synctest.Wait()
 		require.Equal(t, 2, op.Machine.replies)
-		require.EqualValues(t, 4, lease.releases.Load(), "those left in the mailbox at the end, too")
+		require.EqualValues(t, 4, lease.releases.Load(), "those left in the batch at the end, too")
+		require.Nil(t, op.op.env.Regions, "an idle operation holds no view")
 
 		late := func() {
 			for _, r := range requests {
@@ -231,10 +232,12 @@ func TestLateAndDuplicateAnswers(t *testing.T) {
 		require.NoError(t, again.Run(ctx))
 		require.Zero(t, again.Machine.replies, "generations go on from life to life")
 		require.EqualValues(t, 8, lease.releases.Load())
+		late()
 		again.Release()
+		require.EqualValues(t, 10, lease.releases.Load(), "those left in the mailbox at the end")
 		finish(t, d)
 		late()
-		require.EqualValues(t, 10, lease.releases.Load())
+		require.EqualValues(t, 12, lease.releases.Load())
 	})
 }
 

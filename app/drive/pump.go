@@ -84,13 +84,12 @@ func (o *operation) perform() {
 	o.out.Reset()
 }
 
-// rescue turns a machine's panic into an error. What the step wanted is forgotten.
+// rescue turns a machine's panic into an error. What the step wanted is not done.
 func (o *operation) rescue() {
 	what := recover()
 	if what == nil {
 		return
 	}
-	o.out.Reset()
 	o.broken = diagnose(o.machine, what)
 	if log := o.driver.cfg.Logger; log != nil {
 		log.Error("internal error", slog.String("machine", o.broken.Machine), slog.String("panic", o.broken.Panic),

@@ -59,6 +59,25 @@ func TestTables(t *testing.T) {
 	})
 }
 
+// What a machine asks with is its own again as soon as the pump is done.
+func TestQuestionsAreCopied(t *testing.T) {
+	f := &fake{Timers: &clock{time.Now()}}
+	d := build(Config{Network: f, Oracle: f, Placement: f, Timers: f, Host: Host{NewWaiter: newBlocking}})
+	ask := ports.Ask{Kind: ports.AskRegion, Key: []byte("k"), Until: []byte("u")}
+	for _, until := range [][]byte{[]byte("u"), {}, nil} {
+		ask.Until = until
+		d.ask(&ask, ports.Waiter{Op: 7, Tok: ports.Tok{Gen: 8}}, 9)
+	}
+	ask.Key[0] = 'x'
+	kept := d.tables.regionOp.events
+	require.Len(t, kept, 3)
+	want := ports.Ask{Kind: ports.AskRegion, Key: []byte("k"), Waiter: ports.Waiter{Op: 7, Tok: ports.Tok{Gen: 8}}}
+	for i, until := range [][]byte{[]byte("u"), {}, nil} {
+		want.Until = until
+		require.Equal(t, want, *kept[i].Ask)
+	}
+}
+
 // Many operations that miss the same region cause one load.
 func TestLoadsAreShared(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -121,7 +140,8 @@ func TestClock(t *testing.T) {
 		learn(ports.ComposeTimestamp(1, 1))
 		require.Equal(t, first, d.Clock(), "not worth it")
 		time.Sleep(d.cfg.Knobs.ClockInterval / clockGrain)
-		learn(ports.ComposeTimestamp(1, 0))
+		require.False(t, d.news(first.TS, d.Now()))
+		learn(first.TS)
 		require.Equal(t, first, d.Clock(), "no news")
 		learn(ports.ComposeTimestamp(1, 2))
 		require.Equal(t, ports.ComposeTimestamp(1, 2), d.Clock().TS)
