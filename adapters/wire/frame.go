@@ -43,12 +43,14 @@ func AppendIDs(dst []byte, ids []uint64) []byte {
 // Command is one command of a received frame. Its body is a part of the frame.
 type Command struct {
 	ID uint64
-	// Known is false for a command that this package has no verb for, and for the empty answer to a command that the
-	// server does not know.
+	// Known is false for a command that this package has no verb for.
 	Known bool
 	Verb  ports.Verb
 	Body  []byte
 }
+
+// Empty reports whether the command is none at all: so a server answers what it does not know.
+func (c *Command) Empty() bool { return !c.Known && c.Body == nil }
 
 // Frame is a received frame of BatchCommands. Its memory is used again by the next Parse.
 type Frame struct {
@@ -123,9 +125,8 @@ func parseCommand(b []byte) (Command, error) {
 		if f.kind != typeBytes {
 			continue
 		}
-		if verb, known := verbOfField(f.number); known {
-			c.Known, c.Verb, c.Body = true, verb, f.bytes
-		}
+		c.Body = f.bytes
+		c.Verb, c.Known = verbOfField(f.number)
 	}
 	return c, nil
 }

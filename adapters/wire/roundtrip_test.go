@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pingcap/kvproto/pkg/coprocessor"
 	"github.com/pingcap/kvproto/pkg/errorpb"
 	"github.com/pingcap/kvproto/pkg/kvrpcpb"
 	"github.com/pingcap/kvproto/pkg/tikvpb"
@@ -289,7 +290,7 @@ func TestFramesAreKvprotos(t *testing.T) {
 	answer := &tikvpb.BatchCommandsResponse{
 		Responses: []*tikvpb.BatchCommandsResponse_Response{
 			{Cmd: &tikvpb.BatchCommandsResponse_Response_Get{Get: &kvrpcpb.GetResponse{Value: []byte("v")}}},
-			{Cmd: &tikvpb.BatchCommandsResponse_Response_Coprocessor{}},
+			{Cmd: &tikvpb.BatchCommandsResponse_Response_Coprocessor{Coprocessor: &coprocessor.Response{}}},
 			{},
 		},
 		RequestIds: ids, TransportLayerLoad: 7, TikvSendTimeNs: 9,
@@ -301,7 +302,9 @@ func TestFramesAreKvprotos(t *testing.T) {
 	require.NoError(t, frame.Parse(body))
 	require.Len(t, frame.Commands, 3)
 	require.Equal(t, Command{ID: 1, Known: true, Verb: ports.VerbGet, Body: []byte("\x1a\x01v")}, frame.Commands[0])
-	require.Equal(t, Command{ID: 300}, frame.Commands[1], "a command that this client never sends")
+	require.False(t, frame.Commands[1].Known, "a command that this client never sends")
+	require.False(t, frame.Commands[1].Empty())
+	require.True(t, frame.Commands[2].Empty())
 	require.Equal(t, Command{ID: 1 << 40}, frame.Commands[2], "a command that the server does not know")
 	require.EqualValues(t, 90, frame.Feedback.SlowScore)
 
