@@ -84,6 +84,16 @@ func (m *BatchGet) Init(keys [][]byte, ts ports.Timestamp, opt Options, deadline
 	}
 }
 
+// Forget drops what the machine was given and what it found, and keeps memory of its
+// own for the next Init. The machine must be done, or never started.
+func (m *BatchGet) Forget() {
+	m.groups.Forget()
+	clear(m.stale[:cap(m.stale)])
+	clear(m.queue[:cap(m.queue)])
+	clear(m.workers)
+	*m = BatchGet{groups: m.groups, stale: m.stale[:0], queue: m.queue[:0], workers: m.workers[:0]}
+}
+
 // Pairs returns what was found, in the order of the keys; absent keys have no pair.
 // The keys are those that Init was given, the values belong to the caller. Values
 // share pieces of memory: one that is kept keeps others.

@@ -53,6 +53,9 @@ func (g *Groups) Start(env *sm.Env, now ports.Instant, keys [][]byte, stale port
 	g.advance(env, now, out)
 }
 
+// Forget drops the keys, and keeps memory for the next Start.
+func (g *Groups) Forget() { *g = Groups{list: g.list[:0]} }
+
 // Step moves the machine by one event.
 func (g *Groups) Step(env *sm.Env, ev *ports.Event, out *sm.Effects) {
 	env.Visit("route.Groups", groupsStates[g.state], ev.Kind)
