@@ -35,11 +35,10 @@ type Knobs struct {
 	// TxnStatusEntries bounds the cache of final statuses (client-go: 2,048).
 	TxnStatusEntries int
 	// LockTTL is the shortest life of a prewrite lock, MaxLockTTL the longest
-	// that its size alone earns (3 s and 20 s). HeartbeatBytes is the size from
-	// which a prewrite keeps its locks alive (32 MiB), HeartbeatTTL the life that
-	// a heartbeat gives (20 s), and MaxTxnLife the age at which it gives up (1 h).
+	// that its size alone earns (3 s and 20 s). A commit that outlives half of its
+	// lock's life keeps it alive: HeartbeatTTL is the life that a heartbeat gives
+	// (20 s), MaxTxnLife the age of a transaction at which it gives up (1 h).
 	LockTTL, MaxLockTTL      time.Duration
-	HeartbeatBytes           int
 	HeartbeatTTL, MaxTxnLife time.Duration
 	// MaxCommitAge is the age of a start timestamp at which a commit is refused
 	// before anything is sent (24 h).
@@ -54,7 +53,7 @@ func DefaultKnobs() Knobs {
 		ProbeTimeout: time.Second, ProbeInterval: time.Second, ClockInterval: 2 * time.Second,
 		Workers: 128, CommitBatchBytes: 16 << 10, BatchGetKeys: 5120, ScanPage: 256,
 		RawBatchKeys: 512, RawBatchBytes: 16 << 10, ResolveLiteKeys: 512, TxnStatusEntries: 2048,
-		LockTTL: 3 * time.Second, MaxLockTTL: 20 * time.Second, HeartbeatBytes: 32 << 20,
+		LockTTL: 3 * time.Second, MaxLockTTL: 20 * time.Second,
 		HeartbeatTTL: 20 * time.Second, MaxTxnLife: time.Hour, MaxCommitAge: 24 * time.Hour,
 	}
 }
