@@ -9,7 +9,7 @@ import (
 )
 
 // maxIdle bounds the operations that a pool keeps.
-const maxIdle = 1024
+const maxIdle = 256
 
 // Pool is a free list of operations with root machines of type T. It belongs to
 // one driver. Safe for concurrent use.
