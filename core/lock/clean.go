@@ -36,8 +36,8 @@ type plan struct {
 	startTS ports.Timestamp
 	// commitTS is 0 for a transaction that was rolled back.
 	commitTS ports.Timestamp
-	// pessimistic locks are rolled back up to forUpdateTS, 0 for all, and never
-	// more of them than were judged.
+	// pessimistic locks are rolled back up to forUpdateTS, 0 for all, and never by
+	// region: others of the transaction may protect what it still needs.
 	pessimistic bool
 	forUpdateTS ports.Timestamp
 	// byRegion removes all that the transaction has in each region.

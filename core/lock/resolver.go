@@ -217,10 +217,9 @@ func (r *Resolver) plan(env *sm.Env, now ports.Instant, j *job) plan {
 }
 
 // byRegion reports whether all that a transaction left in a region is removed with
-// one of its locks. Not so pessimistic locks: others of the transaction may protect
-// what it still needs.
+// one of its locks.
 func (r *Resolver) byRegion(env *sm.Env, j *job) bool {
-	return !j.pessimistic && !r.spec.Lite && j.size >= env.Knobs.ResolveLiteKeys
+	return !r.spec.Lite && j.size >= env.Knobs.ResolveLiteKeys
 }
 
 // followWorker takes the result of a worker that is done.

@@ -55,7 +55,7 @@ func (w *walk) cut(env *sm.Env) (sm.Failure, bool) {
 func (w *walk) pass() bool {
 	if w.reverse {
 		w.rest.End = w.clip.Start
-		return len(w.clip.Start) > 0 && bytes.Compare(w.rest.Start, w.rest.End) < 0
+		return bytes.Compare(w.rest.Start, w.rest.End) < 0
 	}
 	w.rest.Start = w.clip.End
 	return len(w.clip.End) > 0 && !w.rest.Empty()
