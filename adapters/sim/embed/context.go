@@ -21,6 +21,13 @@ type virtual struct {
 	deadline time.Time
 	done     chan struct{}
 	err      error
+	after    []*afterFunc
+}
+
+// afterFunc is something that is called when a context has ended.
+type afterFunc struct {
+	f       func()
+	stopped bool
 }
 
 func (c *virtual) end(err error) {
@@ -29,8 +36,31 @@ func (c *virtual) end(err error) {
 	}
 	c.err = err
 	close(c.done)
+	for _, a := range c.after {
+		if !a.stopped {
+			a.stopped = true
+			a.f()
+		}
+	}
 	if c.task != nil {
 		c.task.Unpark()
+	}
+}
+
+// AfterFunc lets contexts that are derived from this one end with it at once, where
+// package context would otherwise start a goroutine for each.
+func (c *virtual) AfterFunc(f func()) (stop func() bool) {
+	a := &afterFunc{f: f}
+	if c.err != nil {
+		a.stopped = true
+		f()
+	} else {
+		c.after = append(c.after, a)
+	}
+	return func() bool {
+		stopped := !a.stopped
+		a.stopped = true
+		return stopped
 	}
 }
 
