@@ -29,11 +29,11 @@ const (
 	dialTimeout = 2 * ports.SilenceLimit
 )
 
-func dialOptions(files TLS) []grpc.DialOption {
-	var security credentials.TransportCredentials = insecure.NewCredentials()
-	if files.CA != "" {
+func dialOptions(cfg Config) []grpc.DialOption {
+	security := insecure.NewCredentials()
+	if cfg.CA != "" {
 		base := credentials.NewTLS(&tls.Config{MinVersion: tls.VersionTLS12})
-		security = &reloading{TransportCredentials: base, files: files}
+		security = &reloading{TransportCredentials: base, ca: cfg.CA, cert: cfg.Cert, key: cfg.Key}
 	}
 	return []grpc.DialOption{
 		grpc.WithTransportCredentials(security),
@@ -51,18 +51,10 @@ func (n *Network) dial(address string) (*grpc.ClientConn, error) {
 	return grpc.NewClient("passthrough:///"+address, n.options...)
 }
 
-// TLS names PEM files. They are read at each handshake, so that certificates can be renewed while the client runs.
-type TLS struct {
-	// CA holds the certificates that stores' certificates are verified with; empty means no TLS.
-	CA string
-	// Cert and Key identify the client; both may be empty.
-	Cert, Key string
-}
-
 // reloading makes each handshake with the certificates that the files hold at that moment.
 type reloading struct {
 	credentials.TransportCredentials
-	files TLS
+	ca, cert, key string
 }
 
 // errNoCertificate reports a file without a certificate in it.
@@ -73,15 +65,15 @@ func (r *reloading) ClientHandshake(
 	ctx context.Context, authority string, conn net.Conn,
 ) (net.Conn, credentials.AuthInfo, error) {
 	cfg := &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: x509.NewCertPool()}
-	pem, err := os.ReadFile(r.files.CA)
+	pem, err := os.ReadFile(r.ca)
 	if err != nil {
 		return nil, nil, err
 	}
 	if !cfg.RootCAs.AppendCertsFromPEM(pem) {
 		return nil, nil, errNoCertificate
 	}
-	if r.files.Cert != "" {
-		pair, err := tls.LoadX509KeyPair(r.files.Cert, r.files.Key)
+	if r.cert != "" {
+		pair, err := tls.LoadX509KeyPair(r.cert, r.key)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -92,5 +84,5 @@ func (r *reloading) ClientHandshake(
 
 // Clone implements credentials.TransportCredentials.
 func (r *reloading) Clone() credentials.TransportCredentials {
-	return &reloading{TransportCredentials: r.TransportCredentials.Clone(), files: r.files}
+	return &reloading{TransportCredentials: r.TransportCredentials.Clone(), ca: r.ca, cert: r.cert, key: r.key}
 }

@@ -44,8 +44,6 @@ const (
 	maxFrame = 256 << 10
 )
 
-var batchCommands = grpc.StreamDesc{StreamName: "BatchCommands", ServerStreams: true, ClientStreams: true}
-
 func newLink(c *conn) *link {
 	l := &link{conn: c}
 	l.life, l.cancel = context.WithCancel(c.network.life)
@@ -63,7 +61,8 @@ func (l *link) run() {
 	}
 	defer client.Close()
 	l.client = client
-	l.stream, err = client.NewStream(l.life, &batchCommands, wire.BatchCommands, grpc.ForceCodecV2(codec{}))
+	both := &grpc.StreamDesc{ServerStreams: true, ClientStreams: true}
+	l.stream, err = client.NewStream(l.life, both, wire.BatchCommands, grpc.ForceCodecV2(codec{}))
 	if err != nil {
 		c.fail(l, dialCause(err))
 		return

@@ -15,8 +15,10 @@ import (
 type Config struct {
 	// ClusterID travels with every request; TiKV refuses that of another cluster. It comes from PD.
 	ClusterID uint64
-	// TLS names the files of certificates; without a CA connections are not encrypted.
-	TLS TLS
+	// CA, Cert and Key are paths of PEM files: what stores' certificates are verified with, and what the client shows.
+	// An empty CA means no TLS, an empty Cert no certificate of the client. The files are read at each handshake, so
+	// that certificates can be renewed while the client runs.
+	CA, Cert, Key string
 	// Clock is the host's clock, on which deadlines are given. Required. It may post from any goroutine.
 	Clock ports.Timers
 	// IdleTimeout is how long a connection without requests is kept; 0 means a minute.
@@ -49,7 +51,7 @@ var _ ports.Network = (*Network)(nil)
 // New returns a network without connections.
 func New(cfg Config) *Network {
 	n := &Network{
-		cluster: cfg.ClusterID, clock: cfg.Clock, idle: cfg.IdleTimeout, options: dialOptions(cfg.TLS),
+		cluster: cfg.ClusterID, clock: cfg.Clock, idle: cfg.IdleTimeout, options: dialOptions(cfg),
 		conns: map[ports.Endpoint]*conn{},
 	}
 	if n.idle <= 0 {
