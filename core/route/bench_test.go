@@ -29,7 +29,8 @@ func rowRegion(i int) ports.Region {
 		RegionVersion: ports.RegionVersion{ID: ports.RegionID(id), Epoch: ports.Epoch{ConfVer: 5, Version: 10}},
 		Range:         ports.KeyRange{Start: rowBound(i), End: rowBound(i + 1)},
 		Peers: []ports.Peer{
-			{ID: ports.PeerID(id + 1), Store: ports.StoreID(1 + i%9)}, {ID: ports.PeerID(id + 2), Store: ports.StoreID(1 + (i+1)%9)},
+			{ID: ports.PeerID(id + 1), Store: ports.StoreID(1 + i%9)},
+			{ID: ports.PeerID(id + 2), Store: ports.StoreID(1 + (i+1)%9)},
 			{ID: ports.PeerID(id + 3), Store: ports.StoreID(1 + (i+2)%9)}},
 		Leader: ports.PeerID(id + 1),
 	}
@@ -130,7 +131,8 @@ func BenchmarkCall(b *testing.B) {
 		bench.out.Reset()
 		c.Start(&bench.env, bench.now, Spec{Key: user, Deadline: ports.Never}, &bench.out)
 		c.Send(&bench.env, bench.now, req, &bench.out)
-		c.Step(&bench.env, &ports.Event{Kind: ports.EventReply, Tok: ports.Tok{Gen: c.wait}, Now: bench.now, Reply: reply}, &bench.out)
+		ev := ports.Event{Kind: ports.EventReply, Tok: ports.Tok{Gen: c.wait}, Now: bench.now, Reply: reply}
+		c.Step(&bench.env, &ev, &bench.out)
 		if c.Result().Kind != Replied || !c.Done() {
 			b.Fatal(c.String())
 		}

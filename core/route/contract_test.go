@@ -124,3 +124,26 @@ func TestCallAgainAndPause(t *testing.T) {
 	require.Equal(t, Waiting, p.call.State())
 	require.Equal(t, callSending, p.call.state)
 }
+
+// TestCallMaxExecution: TiKV is told how long it may work. It gives up a write early
+// enough for its answer to be heard (client-go: 20 s of 30).
+func TestCallMaxExecution(t *testing.T) {
+	for _, c := range []struct {
+		spec       Spec
+		want, sent time.Duration
+	}{
+		{Spec{Timeout: 30 * time.Second, Deadline: ports.Never}, 30 * time.Second, 30 * time.Second},
+		{Spec{Timeout: 30 * time.Second, Deadline: ports.Never, Write: true}, 20 * time.Second, 30 * time.Second},
+		{Spec{Timeout: 30 * time.Second, Deadline: ports.Instant(4 * time.Second), Write: true}, 2 * time.Second, 3 * time.Second},
+		{Spec{Deadline: ports.Instant(time.Second + 1)}, time.Millisecond, 1},
+		{Spec{Deadline: ports.Instant(time.Second + 1), Write: true}, time.Millisecond, 1},
+	} {
+		c.spec.Key = []byte("k")
+		p := &parent{spec: c.spec}
+		b := newBench(p)
+		b.env.Regions = smtest.Regions{smtest.Entry("2:1.1 [a,z) 21@1*")}
+		b.feed(ports.Event{Kind: ports.EventStart})
+		require.Equal(t, c.want, p.call.Header().MaxExecution)
+		require.Equal(t, c.sent, b.out.List[0].At.Sub(b.now))
+	}
+}

@@ -250,7 +250,9 @@ func (m *cellModel) check() {
 func (m *cellModel) compare(view sm.RegionView, cells []cell, now ports.Instant) {
 	for i, c := range cells {
 		key := m.bound(i)
-		for _, r := range []*sm.Region{view.Find(key, now), view.Find(append(key, 0), now), view.FindByEnd(m.bound(i+1), now)} {
+		for _, r := range []*sm.Region{
+			view.Find(key, now), view.Find(append(key, 0), now), view.FindByEnd(m.bound(i+1), now),
+		} {
 			switch live := c.version.ID != 0 && c.expiry > now; {
 			case !live && r == nil:
 			case live != (r != nil), r.RegionVersion != c.version, r.Peers[r.Leading].Store != c.leader, r.Expiry != c.expiry:

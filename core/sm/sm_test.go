@@ -51,7 +51,9 @@ func (v *vocabulary) Fingerprint(h *sm.Hash) {
 func (v *vocabulary) CloneInto(dst *vocabulary) { *dst = *newVocabulary() }
 
 func newVocabulary() *vocabulary {
-	lock := ports.Lock{Key: []byte("k"), Primary: []byte("p"), Secondaries: [][]byte{[]byte("s")}, Shared: []ports.Lock{{TTL: 3}}}
+	lock := ports.Lock{
+		Key: []byte("k"), Primary: []byte("p"), Secondaries: [][]byte{[]byte("s")}, Shared: []ports.Lock{{TTL: 3}},
+	}
 	v := &vocabulary{
 		header:  ports.Header{ResolvedLocks: []ports.Timestamp{1}, CommittedLocks: []ports.Timestamp{2}, RequestSource: "x"},
 		lock:    lock,

@@ -17,7 +17,8 @@ import (
 type wisher struct{ log string }
 
 func (m *wisher) Step(env *sm.Env, ev *ports.Event, out *sm.Effects) {
-	m.log = fmt.Sprintf("kind %d gen %d cause %d ts %d at %s", ev.Kind, ev.Tok.Gen, ev.Cause.Kind, ev.TS, time.Duration(ev.Now))
+	m.log = fmt.Sprintf("kind %d gen %d cause %d ts %d at %s",
+		ev.Kind, ev.Tok.Gen, ev.Cause.Kind, ev.TS, time.Duration(ev.Now))
 	if ev.Kind != ports.EventStart {
 		return
 	}
@@ -133,12 +134,13 @@ func TestRegionText(t *testing.T) {
 func TestValueText(t *testing.T) {
 	region, err := smtest.ParseRegion("2:1.1 [a,b) 21@1*")
 	require.NoError(t, err)
+	scan := &ports.RawScanRequest{Range: ports.KeyRange{Start: []byte("a")}, Limit: 2, Reverse: true}
 	for want, x := range map[string]any{
 		"nil":                        nil,
 		`KV{Key:"k" Value:"" TTL:3}`: ports.KV{Key: []byte("k"), Value: []byte{}, TTL: 3},
 		`Cause{Kind:7 Text:"x"}`:     &ports.Cause{Kind: ports.CauseHung, Text: "x"},
 		`[2:1.1 [a,b) 21@1*]`:        []ports.Region{region},
-		`RawScanRequest{Range:["a",) Limit:2 Reverse:true}`: &ports.RawScanRequest{Range: ports.KeyRange{Start: []byte("a")}, Limit: 2, Reverse: true},
+		`RawScanRequest{Range:["a",) Limit:2 Reverse:true}`: scan,
 		"-3":  int8(-3),
 		"1.5": 1.5,
 	} {
