@@ -19,12 +19,12 @@ func (d db) Update(ctx context.Context, run func(context.Context, bank.Txn) erro
 
 // Scan implements [bank.DB].
 func (d db) Scan(ctx context.Context, prefix []byte, keysOnly bool, visit func(key, value []byte) error) error {
-	var options []tikvx.ScanOption
+	options := []tikvx.ScanOption{tikvx.Prefix(prefix)}
 	if keysOnly {
 		options = append(options, tikvx.KeysOnly())
 	}
 	return d.View(ctx, func(ctx context.Context, snap *tikvx.Snapshot) error {
-		for kv, err := range snap.Scan(ctx, tikvx.Prefix(prefix), options...) {
+		for kv, err := range snap.Scan(ctx, options...) {
 			if err != nil {
 				return err
 			}
