@@ -212,6 +212,36 @@ func TestUnavailableSaysWhatWasTried(t *testing.T) {
 	}, WithDefaultTimeout(3*time.Second))
 }
 
+// The same when it is the context's deadline that ends the call.
+func TestContextDeadlineSaysWhatWasTried(t *testing.T) {
+	for _, raw := range []bool{false, true} {
+		bubble(t, func(t *testing.T, c *cluster, db *Client) {
+			c.all(busy)
+			var tx *Txn
+			if !raw {
+				tx = usable(t, db)
+			}
+			for name, call := range ofKind(t, calls(db, tx), raw) {
+				switch name {
+				case "begin", "timestamp", "update", "view", "snapshot": // these ask PD only
+					continue
+				case "commit": // which ends the transaction
+					call = calls(db, usable(t, db))[name]
+				}
+				ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+				err := call(ctx)
+				cancel()
+				var e *Error
+				require.ErrorAs(t, err, &e, name)
+				require.ErrorIs(t, err, context.DeadlineExceeded, name)
+				require.Greater(t, e.Attempts, 1, name)
+				require.Equal(t, ports.FaultServerIsBusy, e.Last[0].Fault, name)
+			}
+			c.all(served)
+		})
+	}
+}
+
 func TestTimestamps(t *testing.T) {
 	bubble(t, func(t *testing.T, c *cluster, db *Client) {
 		first, err := db.Timestamp(t.Context())
