@@ -147,3 +147,13 @@ func TestCallMaxExecution(t *testing.T) {
 		require.Equal(t, c.sent, b.out.List[0].At.Sub(b.now))
 	}
 }
+
+// Groups that wait for their next use hold nothing of the last one but memory.
+func TestGroupsForget(t *testing.T) {
+	g := richGroups()
+	require.NotEmpty(t, g.List())
+	g.Forget()
+	require.Equal(t, &Groups{list: g.list}, g)
+	require.Empty(t, g.List())
+	require.NotZero(t, cap(g.list))
+}

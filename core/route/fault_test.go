@@ -13,23 +13,24 @@ import (
 	"github.com/tikvx/tikvx/ports"
 )
 
-// TestEveryFault answers a call's first request with each region error of TiKV and
-// reads off what the call wants next.
-func TestEveryFault(t *testing.T) {
+// faultCase is a region error with what a call makes of it.
+type faultCase struct {
+	name  string
+	fault ports.RegionFault
+	// pause is the curve of the pause that follows, "" for none; then is what comes
+	// after it.
+	pause, then string
+	maybe       bool
+}
+
+// faultCases has at least one case for every kind. The region is led by peer 21.
+func faultCases() []faultCase {
 	const (
 		again  = "send to 21@1"
 		anew   = "region gone, ask for region"
 		refuse = "failed: rejected after 1 attempts"
 	)
-	covered := map[ports.FaultKind]bool{}
-	for _, c := range []struct {
-		name  string
-		fault ports.RegionFault
-		// pause is the curve of the pause that follows, "" for none; then what
-		// comes after it.
-		pause, then string
-		maybe       bool
-	}{
+	return []faultCase{
 		{"no kind at all", ports.RegionFault{}, "staleCommand", again, false},
 		{"other", ports.RegionFault{Kind: ports.FaultOther, Text: "TiKV is closing"}, "staleCommand", again, false},
 		{"other, out of time", ports.RegionFault{Kind: ports.FaultOther, Deadline: true}, "staleCommand", again, true},
@@ -76,7 +77,14 @@ func TestEveryFault(t *testing.T) {
 		{"", ports.RegionFault{Kind: ports.FaultMismatchPeerID}, "regionMiss", anew, false},
 		{"", ports.RegionFault{Kind: ports.FaultBucketVersionNotMatch}, "regionMiss", again, false},
 		{"", ports.RegionFault{Kind: ports.FaultUndeterminedResult}, "staleCommand", again, true},
-	} {
+	}
+}
+
+// TestEveryFault answers a call's first request with each region error of TiKV and
+// reads off what the call wants next.
+func TestEveryFault(t *testing.T) {
+	covered := map[ports.FaultKind]bool{}
+	for _, c := range faultCases() {
 		covered[c.fault.Kind] = true
 		name := faultNames[c.fault.Kind] + " " + c.name
 		r, p := startCall(t)
