@@ -148,7 +148,8 @@ func (q *questions) scan(ctx context.Context, n *question) ([]ports.Region, erro
 		}
 		q.plainScan.Store(true)
 	}
-	regions, err := q.source.ScanRegions(ctx, n.query.Key, n.query.End, n.query.Limit) //nolint:staticcheck // the fallback for a PD without batch scans
+	//lint:ignore SA1019 the fallback for a PD without batch scans
+	regions, err := q.source.ScanRegions(ctx, n.query.Key, n.query.End, n.query.Limit)
 	return convertAll(regions), err
 }
 
