@@ -5,10 +5,9 @@ import "encoding/binary"
 // digest is a running hash over what happens. It is cheap, the same on every machine, and no protection against malice.
 type digest uint64
 
-const (
-	digestStart digest = 0xcbf29ce484222325
-	digestPrime        = 0x9e3779b97f4a7c15
-)
+const digestStart digest = 0xcbf29ce484222325
+
+const digestPrime = 0x9e3779b97f4a7c15
 
 func (d *digest) add(v uint64) {
 	x := (uint64(*d) ^ v) * digestPrime
