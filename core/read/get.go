@@ -137,7 +137,9 @@ func (m *Get) onReply(env *sm.Env, now ports.Instant, reply *ports.GetReply, out
 	case reply.Err != nil:
 		m.answer(refused(reply.Err), out)
 		return
-	case !reply.NotFound:
+	case !reply.NotFound && len(reply.Value) > 0:
+		// An empty value is an absent key: transactions keep none, and a store may
+		// say no more (client-go: KVSnapshot.get; unistore never sets not_found).
 		m.found = true
 		m.value = append(make([]byte, 0, len(reply.Value)), reply.Value...)
 	}
