@@ -73,7 +73,7 @@ func (c *Client) Probe(to ports.Endpoint, deadline ports.Instant, tok ports.Tok,
 // question begins something that is answered once.
 func (c *Client) question(deadline ports.Instant, tok ports.Tok, sink ports.Sink) *question {
 	q := c.world.newQuestion()
-	q.client, q.deadline, q.tok, q.sink, q.place = c, deadline, tok, sink, len(c.asked)
+	q.client, q.deadline, q.tok, q.sink, q.place, q.uses = c, deadline, tok, sink, len(c.asked), 1
 	c.asked = append(c.asked, q)
 	return q
 }

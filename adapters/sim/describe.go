@@ -58,7 +58,7 @@ func describeRaw(req ports.Request) string {
 // describeReply prints a reply for the trace.
 func describeReply(reply ports.Reply) string {
 	if f := reply.Region(); f != nil {
-		return fmt.Sprintf("fault %d leader %d of s%d", f.Kind, f.Leader.ID, f.Leader.Store)
+		return describeFault(f)
 	}
 	head := verbName(reply.Verb())
 	switch r := reply.(type) {
@@ -77,7 +77,7 @@ func describeReply(reply ports.Reply) string {
 	case *ports.BatchRollbackReply:
 		return head + describeError(r.Err)
 	case *ports.CheckTxnStatusReply:
-		return fmt.Sprintf("%s ttl %d commit %s action %d%s", head, r.TTL, formatTS(r.CommitTS), r.Action,
+		return fmt.Sprintf("%s ttl %d commit %s%s%s", head, r.TTL, formatTS(r.CommitTS), actionTexts[r.Action],
 			describeError(r.Err))
 	case *ports.ResolveLockReply:
 		return head + describeError(r.Err)
@@ -100,7 +100,45 @@ func describeError(e *ports.KeyError) string {
 	if e.Kind == ports.KeyLocked {
 		return fmt.Sprintf(" locked %q by %s", e.Lock.Key, formatTS(e.Lock.StartTS))
 	}
-	return fmt.Sprintf(" error %d %q %s", e.Kind, e.Key, e.Text)
+	return fmt.Sprintf(" %s %q", keyErrorNames[e.Kind], e.Key)
+}
+
+func describeFault(f *ports.RegionFault) string {
+	text := faultKindNames[f.Kind]
+	if f.Leader.ID != 0 {
+		text += fmt.Sprintf(", s%d leads", f.Leader.Store)
+	}
+	for i := range f.Regions {
+		r := &f.Regions[i]
+		text += fmt.Sprintf(" r%d.%d", r.ID, r.Epoch.Version)
+	}
+	if f.Deadline {
+		text += ", deadline exceeded"
+	}
+	return text
+}
+
+var actionTexts = [...]string{
+	ports.ActionNone: "", ports.ActionTTLExpireRollback: " expired, rolled back",
+	ports.ActionLockNotExistRollback: " no lock, rolled back", ports.ActionMinCommitTSPushed: " pushed",
+	ports.ActionTTLExpirePessimisticRollback: " expired, lock released",
+	ports.ActionLockNotExistDoNothing:        " no lock",
+}
+
+var keyErrorNames = [...]string{
+	ports.KeyErrorNone: "none", ports.KeyErrorOther: "other", ports.KeyLocked: "locked",
+	ports.KeyWriteConflict: "write conflict", ports.KeyAlreadyExists: "already exists",
+	ports.KeyRetryable: "retryable", ports.KeyAbort: "abort", ports.KeyDeadlock: "deadlock",
+	ports.KeyCommitTSExpired: "commit ts expired", ports.KeyTxnNotFound: "txn not found",
+	ports.KeyCommitTSTooLarge: "commit ts too large", ports.KeyAssertionFailed: "assertion failed",
+	ports.KeyPrimaryMismatch: "primary mismatch", ports.KeyTxnLockNotFound: "txn lock not found",
+}
+
+var faultKindNames = [ports.FaultKinds]string{
+	"none", "other", "NotLeader", "RegionNotFound", "KeyNotInRegion", "EpochNotMatch", "ServerIsBusy", "StaleCommand",
+	"StoreNotMatch", "RaftEntryTooLarge", "MaxTimestampNotSynced", "ReadIndexNotReady", "ProposalInMergingMode",
+	"DataIsNotReady", "RegionNotInitialized", "DiskFull", "RecoveryInProgress", "FlashbackInProgress",
+	"FlashbackNotPrepared", "IsWitness", "MismatchPeerID", "BucketVersionNotMatch", "UndeterminedResult",
 }
 
 var verbNames = [ports.Verbs]string{

@@ -36,7 +36,7 @@ type question struct {
 	probe    bool
 	deadline ports.Instant
 	client   *Client
-	// place is its index in the client's list, -1 once it is answered; uses counts what is on the agenda for it.
+	// place is its index in the client's list, -1 once it is answered; uses counts what still points to it.
 	place, uses int
 	tok         ports.Tok
 	sink        ports.Sink
@@ -208,7 +208,7 @@ func (w *World) onTold(q *question, cause ports.CauseKind) {
 	switch {
 	case q.probe:
 		ev.Kind = ports.EventProbed
-		w.note(noteProbed, who, 0, uint64(cause))
+		w.note(noteProbed, who, uint64(cause), 0)
 	case cause != ports.CauseNone:
 		ev.Kind = ports.EventRefused
 		w.note(noteRefused, who, uint64(cause), 0)
@@ -217,7 +217,7 @@ func (w *World) onTold(q *question, cause ports.CauseKind) {
 		w.note(noteTimestamp, who, 0, uint64(q.ts))
 	default:
 		ev.Kind, ev.Regions, ev.Stores = ports.EventPlaced, q.regions, q.stores
-		w.note(notePlaced, who, 0, uint64(len(q.regions)+len(q.stores)))
+		w.note(notePlaced, who, uint64(len(q.regions)), uint64(len(q.stores)))
 	}
 	asked := q.client.asked
 	last := len(asked) - 1
@@ -226,6 +226,7 @@ func (w *World) onTold(q *question, cause ports.CauseKind) {
 	asked[last] = nil
 	q.client.asked = asked[:last]
 	q.place = -1
+	q.uses--
 	if !q.client.crashed {
 		w.post(q.sink, ev)
 	}

@@ -25,21 +25,30 @@ type replyBuffer struct {
 	rawTTL    ports.RawGetKeyTTLReply
 	rawSwap   ports.RawCompareAndSwapReply
 
-	fault  ports.RegionFault
+	fault ports.RegionFault
+	// memory holds the bytes of the reply, full what did not fit any more.
 	memory []byte
+	full   [][]byte
 	pairs  []ports.Pair
 	errors []ports.KeyError
 }
 
 // Release implements [ports.Lease].
 func (b *replyBuffer) Release() {
-	for i := range b.memory {
-		b.memory[i] = 0xdb
+	spoil(b.memory)
+	for _, m := range b.full {
+		spoil(m)
 	}
 	clear(b.pairs)
 	clear(b.errors)
 	*b = replyBuffer{world: b.world, memory: b.memory[:0], pairs: b.pairs[:0], errors: b.errors[:0]}
 	b.world.replies = append(b.world.replies, b)
+}
+
+func spoil(memory []byte) {
+	for i := range memory {
+		memory[i] = 0xdb
+	}
 }
 
 // newReply returns an empty buffer.
@@ -130,10 +139,9 @@ func (b *replyBuffer) seal() {
 	case *ports.ScanReply:
 		b.sealPairs(r.Pairs)
 	case *ports.PrewriteReply:
-		for i := range r.Errors {
-			r.Errors[i] = *b.keyError(&r.Errors[i])
-		}
-		b.errors = r.Errors
+		b.sealErrors(r.Errors)
+	case *ports.PessimisticRollbackReply:
+		b.sealErrors(r.Errors)
 	case *ports.CommitReply:
 		r.Err = b.keyError(r.Err)
 	case *ports.BatchRollbackReply:
@@ -164,6 +172,10 @@ func (b *replyBuffer) bytes(v []byte) []byte {
 		return nil
 	}
 	start := len(b.memory)
+	if start+len(v) > cap(b.memory) {
+		b.full = append(b.full, b.memory)
+		b.memory, start = make([]byte, 0, 2*cap(b.memory)+max(len(v), 256)), 0
+	}
 	b.memory = append(b.memory, v...)
 	return b.memory[start:len(b.memory):len(b.memory)]
 }
@@ -174,6 +186,13 @@ func (b *replyBuffer) sealPairs(pairs []ports.Pair) {
 		p.Key, p.Value, p.Err = b.bytes(p.Key), b.bytes(p.Value), b.keyError(p.Err)
 	}
 	b.pairs = pairs
+}
+
+func (b *replyBuffer) sealErrors(errors []ports.KeyError) {
+	for i := range errors {
+		errors[i] = *b.keyError(&errors[i])
+	}
+	b.errors = errors
 }
 
 // keyError copies an error; its struct is thrown away after use, its bytes are the buffer's.
@@ -192,6 +211,10 @@ func (b *replyBuffer) lock(l *ports.Lock) ports.Lock {
 	c.Secondaries = nil
 	for _, k := range l.Secondaries {
 		c.Secondaries = append(c.Secondaries, b.bytes(k))
+	}
+	c.Shared = nil
+	for i := range l.Shared {
+		c.Shared = append(c.Shared, b.lock(&l.Shared[i]))
 	}
 	return c
 }

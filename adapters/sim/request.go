@@ -59,6 +59,29 @@ func (c *requestCopy) list(keys [][]byte) [][]byte {
 	return c.keys
 }
 
+func (c *requestCopy) mutationList(list []ports.Mutation) []ports.Mutation {
+	if list == nil {
+		return nil
+	}
+	c.mutations = c.mutations[:0]
+	for i := range list {
+		m := &list[i]
+		c.mutations = append(c.mutations, ports.Mutation{Kind: m.Kind, Key: c.bytes(m.Key), Value: c.bytes(m.Value)})
+	}
+	return c.mutations
+}
+
+func (c *requestCopy) pairList(list []ports.KV) []ports.KV {
+	if list == nil {
+		return nil
+	}
+	c.pairs = c.pairs[:0]
+	for _, p := range list {
+		c.pairs = append(c.pairs, ports.KV{Key: c.bytes(p.Key), Value: c.bytes(p.Value), TTL: p.TTL})
+	}
+	return c.pairs
+}
+
 func (c *requestCopy) interval(r ports.KeyRange) ports.KeyRange {
 	return ports.KeyRange{Start: c.bytes(r.Start), End: c.bytes(r.End)}
 }
@@ -90,14 +113,7 @@ func (c *requestCopy) set(req ports.Request) ports.Request {
 	case *ports.PrewriteRequest:
 		c.prewrite = *r
 		c.prewrite.Primary = c.bytes(r.Primary)
-		c.mutations = c.mutations[:0]
-		for i := range r.Mutations {
-			m := &r.Mutations[i]
-			c.mutations = append(c.mutations, ports.Mutation{
-				Kind: m.Kind, Key: c.bytes(m.Key), Value: c.bytes(m.Value),
-			})
-		}
-		c.prewrite.Mutations = c.mutations
+		c.prewrite.Mutations = c.mutationList(r.Mutations)
 		return &c.prewrite
 	case *ports.CommitRequest:
 		c.commit = *r
@@ -144,11 +160,7 @@ func (c *requestCopy) setRaw(req ports.Request) ports.Request {
 		return &raw.put
 	case *ports.RawBatchPutRequest:
 		raw.batchPut = *r
-		c.pairs = c.pairs[:0]
-		for _, p := range r.Pairs {
-			c.pairs = append(c.pairs, ports.KV{Key: c.bytes(p.Key), Value: c.bytes(p.Value), TTL: p.TTL})
-		}
-		raw.batchPut.Pairs = c.pairs
+		raw.batchPut.Pairs = c.pairList(r.Pairs)
 		return &raw.batchPut
 	case *ports.RawDeleteRequest:
 		raw.delete = *r

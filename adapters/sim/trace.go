@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -65,13 +66,13 @@ func (w *World) line(n note, a, b, c uint64) {
 	case noteHeal:
 		w.printf("-- healed")
 	case noteTimestamp:
-		w.printf("c%d ← timestamp %s", a, formatTS(ports.Timestamp(c)))
+		w.printf("%s ← timestamp %s", w.clients[a-1].name, formatTS(ports.Timestamp(c)))
 	case notePlaced:
-		w.printf("c%d ← PD: %d regions or stores", a, c)
+		w.printf("%s ← PD: %d regions, %d stores", w.clients[a-1].name, b, c)
 	case noteRefused:
-		w.printf("c%d ← PD: no answer", a)
+		w.printf("%s ← PD: %s", w.clients[a-1].name, causeTexts[b])
 	case noteProbed:
-		w.printf("c%d ← probe: cause %d", a, c)
+		w.printf("%s ← probe: %s", w.clients[a-1].name, cmp.Or(causeTexts[b], "alive"))
 	default:
 	}
 }
