@@ -1,8 +1,11 @@
 package grpc_test
 
 import (
+	"bytes"
 	"context"
+	"fmt"
 	"net"
+	"os"
 	"runtime"
 	"strings"
 	"sync"
@@ -265,6 +268,9 @@ func TestStoppedProcess(t *testing.T) {
 	r := newRig(t, grpc.Config{})
 	requireServed(t, r.ask(address, get("x"), time.Minute))
 	require.NoError(t, syscall.Kill(pid, syscall.SIGSTOP))
+	for !stopped(t, pid) {
+		runtime.Gosched()
+	}
 	before := r.clock.Now()
 	ev := r.ask(address, get("x"), time.Minute)
 	requireFailed(t, ev, ports.EventLost, ports.CauseHung)
@@ -275,6 +281,15 @@ func TestStoppedProcess(t *testing.T) {
 	require.Less(t, ev.Now.Sub(before), 2*ports.SilenceLimit+ports.SilenceLimit/2)
 	require.NoError(t, syscall.Kill(pid, syscall.SIGCONT))
 	r.untilServed(address)
+}
+
+// stopped reports whether a process has stopped: a signal takes a moment to reach all of its threads.
+func stopped(t *testing.T, pid int) bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	require.NoError(t, err)
+	_, state, ok := bytes.Cut(stat, []byte(") "))
+	require.True(t, ok)
+	return state[0] == 'T'
 }
 
 // TestSlowStoreIsNotHung: a request may take longer than the silence limit when the probe is answered.
