@@ -135,8 +135,10 @@ func (b *replyBuffer) seal() {
 	case *ports.GetReply:
 		r.Value, r.Err = b.bytes(r.Value), b.keyError(r.Err)
 	case *ports.BatchGetReply:
+		r.Err = b.keyError(r.Err)
 		b.sealPairs(r.Pairs)
 	case *ports.ScanReply:
+		r.Err = b.keyError(r.Err)
 		b.sealPairs(r.Pairs)
 	case *ports.PrewriteReply:
 		b.sealErrors(r.Errors)

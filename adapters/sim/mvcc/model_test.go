@@ -94,6 +94,7 @@ func (m *model) visible(key string, ts ports.Timestamp) (string, bool) {
 				return f.value, true
 			case ports.KindDelete:
 				return "", false
+			default: // changes no data
 			}
 		}
 	}

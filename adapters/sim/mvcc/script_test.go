@@ -11,10 +11,10 @@ import (
 	"github.com/tikvx/tikvx/ports"
 )
 
-// The scripts in testdata say what each command answers and what it leaves in the columns. The answers were derived by
+// The scripts say what each command answers and what it leaves in the columns. The answers were derived by
 // hand from the TiKV sources that the commands cite; rewriting them needs the same.
 func TestScripts(t *testing.T) {
-	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
+	datadriven.Walk(t, "testdata/scripts", func(t *testing.T, path string) {
 		s := &script{t: t}
 		datadriven.RunTest(t, path, s.run)
 	})
