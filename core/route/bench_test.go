@@ -138,3 +138,21 @@ func BenchmarkCall(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkGroups splits 10,000 keys over 1,000 regions that are known.
+func BenchmarkGroups(b *testing.B) {
+	bench := fill(1000)
+	bench.env.Regions, bench.env.Codec = bench.m.(*RegionTable).View(), key.Codec{}
+	keys := make([][]byte, 10_000)
+	for i := range keys {
+		keys[i] = binary.BigEndian.AppendUint64([]byte("t\x00\x00\x00\x00\x00\x00\x00\x00_r"), uint64(i)<<20/10)
+	}
+	var g Groups
+	b.ReportAllocs()
+	for range b.N {
+		g.Start(&bench.env, bench.now, keys, ports.RegionVersion{}, ports.Never, &bench.out)
+		if !g.Done() || len(g.List()) != 1000 {
+			b.Fatal(g.String())
+		}
+	}
+}

@@ -99,6 +99,35 @@ func TestRegionTableTTL(t *testing.T) {
 	require.Equal(t, b.now.Add(600*time.Second), table.expiry(&b.env, b.now))
 }
 
+// TestRegionTableSweep: one sweep visits a part of a large table, and a few of them all
+// of it, from wherever the first one began.
+func TestRegionTableSweep(t *testing.T) {
+	const n = 40 * chunkSize
+	b := fill(n)
+	table := b.m.(*RegionTable)
+	b.env.Knobs.RegionTTLJitter = 0
+	sweep := func(marks []uint64) {
+		b.feed(ports.Event{Kind: ports.EventSweep, Marks: marks})
+	}
+	used := make([]uint64, n/64)
+	for i := range used {
+		used[i] = ^uint64(0)
+	}
+	b.now = b.now.Add(9 * time.Minute)
+	sweep(used)
+	sweep(nil)
+	for i := range n {
+		e := table.View().Find(rowBound(i), b.now)
+		require.GreaterOrEqual(t, e.Expiry, b.now.Add(10*time.Minute), "entry %d was used", i)
+	}
+	b.now = b.now.Add(11 * time.Minute)
+	sweep(nil)
+	require.NotZero(t, table.Len(), "not all at once")
+	sweep(nil)
+	require.Zero(t, table.Len())
+	sweep(nil)
+}
+
 // TestRegionTableView: a view is made once for each change.
 func TestRegionTableView(t *testing.T) {
 	b := newBench(&RegionTable{})

@@ -227,7 +227,9 @@ func TestCallCancel(t *testing.T) {
 	for state := callIdle; state <= callFinished; state++ {
 		b := callIn(state)
 		c := &b.m.(*parent).call
+		b.out.Reset()
 		c.Step(&b.env, &ports.Event{Kind: ports.EventCancel}, &b.out)
+		require.Empty(t, b.out.List, "it says nothing about region and store")
 		if state == callIdle {
 			require.Equal(t, Idle, c.State())
 			continue
