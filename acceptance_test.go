@@ -76,7 +76,8 @@ func TestContextComesFirst(t *testing.T) {
 	}
 	context := reflect.TypeFor[context.Context]()
 	for _, typ := range []reflect.Type{
-		reflect.TypeFor[*tikvx.Client](), reflect.TypeFor[*tikvx.Txn](), reflect.TypeFor[*tikvx.Snapshot](), reflect.TypeFor[*tikvx.Raw](),
+		reflect.TypeFor[*tikvx.Client](), reflect.TypeFor[*tikvx.Txn](),
+		reflect.TypeFor[*tikvx.Snapshot](), reflect.TypeFor[*tikvx.Raw](),
 	} {
 		for i := range typ.NumMethod() {
 			m := typ.Method(i)

@@ -57,6 +57,7 @@ func TestOpenWithoutPD(t *testing.T) {
 		})
 	}
 	// The same bound from the options, for a context without a deadline.
-	_, err = tikvx.Open(context.Background(), []string{down.Addr().String()}, tikvx.WithDefaultTimeout(300*time.Millisecond))
+	_, err = tikvx.Open(context.Background(), []string{down.Addr().String()},
+		tikvx.WithDefaultTimeout(300*time.Millisecond))
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 }

@@ -429,7 +429,8 @@ func TestObserverAndLogger(t *testing.T) {
 		require.NotContains(t, text.String(), "secret")
 		require.NotContains(t, text.String(), "hidden")
 		for _, line := range []string{
-			`msg="attempt failed" store=3 region=1 why="connection failed"`, "msg=backoff kind=", `msg="regions loaded" regions=1`,
+			`msg="attempt failed" store=3 region=1 why="connection failed"`, "msg=backoff kind=",
+			`msg="regions loaded" regions=1`,
 			"msg=commit outcome=committed keys=1",
 		} {
 			require.Equal(t, level == slog.LevelDebug, bytes.Contains(text.Bytes(), []byte(line)), line)

@@ -172,7 +172,8 @@ func (c *cluster) Submit(_ ports.Endpoint, hdr *ports.Header, req ports.Request,
 		reply.Reply = c.serve(req)
 		c.later(latency, sink, reply)
 	case busy:
-		reply.Reply = &ports.GetReply{ReplyHeader: ports.ReplyHeader{Fault: &ports.RegionFault{Kind: ports.FaultServerIsBusy}}}
+		fault := &ports.RegionFault{Kind: ports.FaultServerIsBusy}
+		reply.Reply = &ports.GetReply{ReplyHeader: ports.ReplyHeader{Fault: fault}}
 		c.later(latency, sink, reply)
 	case replyLost:
 		c.serve(req)

@@ -87,18 +87,33 @@ func TestErrorsAreRedacted(t *testing.T) {
 }
 
 func TestErrorTexts(t *testing.T) {
-	for want, e := range map[string]*Error{
-		"tikvx: put: misuse (key): empty":                              misuse("put", "key", "empty"),
-		"tikvx: put: too large (entry): 7 bytes, limit 5":              tooLarge("put", "entry", 7, 5),
-		"tikvx: get: client closed":                                    refused("get", ErrClosed, "", ""),
-		"tikvx: update: write conflict; ran 3 times":                   {Code: ErrConflict, Op: "update", Outcome: Aborted, Runs: 3},
-		"tikvx: raw put: rejected: ttl is not enabled":                 {Code: ErrRejected, Op: "raw put", Outcome: NotApplied, Text: "ttl is not enabled"},
-		"tikvx: commit: internal error: failed without saying why":     failed(t.Context(), "commit", Aborted, nil, &sm.Failure{}),
-		"tikvx: scan: invalid code":                                    {Op: "scan", Outcome: Aborted},
-		"tikvx: commit: transaction has ended; outcome unknown":        {Code: ErrFinished, Op: "commit"},
-		"tikvx: get: unavailable; 1 failed attempts: store 9 no cause": {Code: ErrUnavailable, Op: "get", Outcome: Aborted, Attempts: 1, Last: []FailedAttempt{{Store: 9}}},
+	for _, tt := range []struct {
+		want string
+		err  *Error
+	}{
+		{"tikvx: put: misuse (key): empty", misuse("put", "key", "empty")},
+		{"tikvx: put: too large (entry): 7 bytes, limit 5", tooLarge("put", "entry", 7, 5)},
+		{"tikvx: get: client closed", refused("get", ErrClosed, "", "")},
+		{
+			"tikvx: update: write conflict; ran 3 times",
+			&Error{Code: ErrConflict, Op: "update", Outcome: Aborted, Runs: 3},
+		},
+		{
+			"tikvx: raw put: rejected: ttl is not enabled",
+			&Error{Code: ErrRejected, Op: "raw put", Outcome: NotApplied, Text: "ttl is not enabled"},
+		},
+		{
+			"tikvx: commit: internal error: failed without saying why",
+			failed(t.Context(), "commit", Aborted, nil, &sm.Failure{}),
+		},
+		{"tikvx: scan: invalid code", &Error{Op: "scan", Outcome: Aborted}},
+		{"tikvx: commit: transaction has ended; outcome unknown", &Error{Code: ErrFinished, Op: "commit"}},
+		{
+			"tikvx: get: unavailable; 1 failed attempts: store 9 no cause",
+			&Error{Code: ErrUnavailable, Op: "get", Outcome: Aborted, Attempts: 1, Last: []FailedAttempt{{Store: 9}}},
+		},
 	} {
-		require.Equal(t, want, e.Error())
+		require.Equal(t, tt.want, tt.err.Error())
 	}
 }
 

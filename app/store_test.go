@@ -62,7 +62,9 @@ func (s *store) serve(req ports.Request) ports.Reply {
 	case *ports.CommitRequest:
 		for _, k := range r.Keys {
 			if !s.commit(k, r.StartTS, r.CommitTS) {
-				return &ports.CommitReply{Err: &ports.KeyError{Kind: ports.KeyTxnLockNotFound, Key: bytes.Clone(k), StartTS: r.StartTS}}
+				return &ports.CommitReply{Err: &ports.KeyError{
+					Kind: ports.KeyTxnLockNotFound, Key: bytes.Clone(k), StartTS: r.StartTS,
+				}}
 			}
 		}
 		return &ports.CommitReply{CommitTS: r.CommitTS}

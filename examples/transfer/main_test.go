@@ -27,8 +27,9 @@ func TestRun(t *testing.T) {
 func TestTransfersUnderFaults(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	db, wall, err := embed.Open(sim.Config{
-		Seed:        1,
-		Faults:      sim.FaultsOf(sim.FaultRequestLost, sim.FaultReplyLost, sim.FaultDuplicate, sim.FaultSplit, sim.FaultTransfer),
+		Seed: 1,
+		Faults: sim.FaultsOf(sim.FaultRequestLost, sim.FaultReplyLost, sim.FaultDuplicate,
+			sim.FaultSplit, sim.FaultTransfer),
 		Disturbance: 20 * time.Millisecond,
 	})
 	require.NoError(t, err)
