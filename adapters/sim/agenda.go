@@ -55,10 +55,11 @@ const (
 	numHappenings
 )
 
-// agenda is a 4-ary heap of instants; what happens lies beside it, so that little is moved.
+// agenda is a 4-ary heap of instants; what happens lies beside it, so that little is moved. Happenings stay where they
+// are until they have happened.
 type agenda struct {
 	slots    []slot
-	items    []happening
+	items    []*happening
 	free     []uint32
 	sequence uint64
 }
@@ -80,12 +81,12 @@ func (a *agenda) add(at ports.Instant) *happening {
 		a.free = a.free[:n-1]
 	} else {
 		item = uint32(len(a.items))
-		a.items = append(a.items, happening{})
+		a.items = append(a.items, &happening{})
 	}
 	a.sequence++
 	a.slots = append(a.slots, slot{at: at, order: a.sequence, item: item})
 	a.up(len(a.slots) - 1)
-	return &a.items[item]
+	return a.items[item]
 }
 
 // next returns the instant of the first happening.
@@ -96,8 +97,8 @@ func (a *agenda) next() (ports.Instant, bool) {
 	return a.slots[0].at, true
 }
 
-// pop removes the first happening into h.
-func (a *agenda) pop(h *happening) ports.Instant {
+// pop removes the first happening; it is given back with release once it has happened.
+func (a *agenda) pop() (*happening, slot) {
 	first := a.slots[0]
 	last := len(a.slots) - 1
 	a.slots[0] = a.slots[last]
@@ -105,10 +106,12 @@ func (a *agenda) pop(h *happening) ports.Instant {
 	if last > 0 {
 		a.down(0)
 	}
-	*h = a.items[first.item]
-	a.items[first.item] = happening{}
-	a.free = append(a.free, first.item)
-	return first.at
+	return a.items[first.item], first
+}
+
+func (a *agenda) release(s slot) {
+	*a.items[s.item] = happening{}
+	a.free = append(a.free, s.item)
 }
 
 func (a *agenda) up(i int) {

@@ -26,7 +26,6 @@ type World struct {
 	chooser Chooser
 	now     ports.Instant
 	agenda  agenda
-	current happening
 	events  uint64
 	hash    digest
 	counts  Counts
@@ -88,8 +87,8 @@ func (w *World) Step() bool {
 	if len(w.agenda.slots) == 0 {
 		return false
 	}
-	h := &w.current
-	w.now = max(w.now, w.agenda.pop(h))
+	h, slot := w.agenda.pop()
+	w.now = max(w.now, slot.at)
 	w.events++
 	switch {
 	case h.call != nil:
@@ -99,6 +98,7 @@ func (w *World) Step() bool {
 	default:
 		w.stepOther(h)
 	}
+	w.agenda.release(slot)
 	return true
 }
 
