@@ -7,6 +7,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io"
+	"log/slog"
 	"os"
 	"reflect"
 	"strings"
@@ -19,6 +20,7 @@ import (
 	"github.com/tikvx/tikvx"
 	"github.com/tikvx/tikvx/adapters/sim"
 	"github.com/tikvx/tikvx/adapters/sim/embed"
+	"github.com/tikvx/tikvx/app"
 	"github.com/tikvx/tikvx/ports"
 )
 
@@ -204,6 +206,32 @@ func TestMissingIsNotEmpty(t *testing.T) {
 	found, err := raw.BatchGet(t.Context(), [][]byte{[]byte("missing"), []byte("empty")})
 	require.NoError(t, err)
 	require.Equal(t, tikvx.Pairs{{Key: []byte("empty"), Value: []byte{}}}, found)
+}
+
+// The names of this package are those of package app.
+func TestNamesLeadToApp(t *testing.T) {
+	logger := slog.New(slog.DiscardHandler)
+	for _, pair := range [][2]any{
+		{tikvx.WithTLS(tikvx.TLS{CA: "ca"}), app.WithTLS(app.TLS{CA: "ca"})},
+		{tikvx.WithLogger(logger), app.WithLogger(logger)},
+		{tikvx.WithObserver(&counter{}), app.WithObserver(&counter{})},
+		{tikvx.WithDefaultTimeout(time.Second), app.WithDefaultTimeout(time.Second)},
+		{tikvx.WithLimits(tikvx.Limits{Key: 1}), app.WithLimits(app.Limits{Key: 1})},
+		{tikvx.HighPriority(), app.HighPriority()},
+		{tikvx.LowPriority(), app.LowPriority()},
+		{tikvx.NotFillCache(), app.NotFillCache()},
+		{tikvx.RequestSource("x"), app.RequestSource("x")},
+		{tikvx.Range([]byte("a"), []byte("b")), app.Range([]byte("a"), []byte("b"))},
+		{tikvx.Prefix([]byte("a")), app.Prefix([]byte("a"))},
+		{tikvx.Limit(1), app.Limit(1)},
+		{tikvx.Reverse(), app.Reverse()},
+		{tikvx.KeysOnly(), app.KeysOnly()},
+		{tikvx.ColumnFamily("write"), app.ColumnFamily("write")},
+		{tikvx.Atomic(), app.Atomic()},
+		{tikvx.TTL(time.Second), app.TTL(time.Second)},
+	} {
+		require.Equal(t, pair[1], pair[0])
+	}
 }
 
 // counter is an observer of one client.

@@ -5,12 +5,14 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/tikvx/tikvx/app/drive"
 	"github.com/tikvx/tikvx/ports"
 )
 
@@ -391,6 +393,66 @@ func TestCloseAborts(t *testing.T) {
 		require.ErrorIs(t, err, ErrClosed)
 		require.Equal(t, Aborted, OutcomeOf(err))
 	})
+}
+
+// Raw writes that Close gives up may have been applied.
+func TestCloseGivesUpRawWrites(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster()
+		db, err := New(c.ports())
+		require.NoError(t, err)
+		raw := db.Raw()
+		c.all(hung)
+		writes := map[string]func() error{
+			"put":          func() error { return raw.Put(t.Context(), b("a"), b("1")) },
+			"batch put":    func() error { return raw.BatchPut(t.Context(), []KV{{Key: b("a")}}) },
+			"delete range": func() error { return raw.DeleteRange(t.Context(), b("a"), b("b")) },
+		}
+		errs := make(chan error)
+		for _, write := range writes {
+			go func() { errs <- write() }()
+		}
+		time.Sleep(time.Second)
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		require.ErrorIs(t, db.Close(ctx), ErrCancelled)
+		for range writes {
+			err := <-errs
+			require.ErrorIs(t, err, ErrClosed)
+			require.Equal(t, Unknown, OutcomeOf(err))
+		}
+	})
+}
+
+// visits counts transitions.
+type visits struct{ n atomic.Int64 }
+
+func (v *visits) Visit(string, string, ports.EventKind) { v.n.Add(1) }
+
+// pauses notes the length of pauses.
+type pauses struct {
+	notes
+	waits []time.Duration
+}
+
+func (p *pauses) OnBackoff(_ string, wait time.Duration) { p.waits = append(p.waits, wait) }
+
+// What simulated runs fix: equal seeds pause equally long, and transitions are
+// counted.
+func TestOptionsOfSimulatedRuns(t *testing.T) {
+	var all [2]pauses
+	var counted visits
+	for i := range all {
+		bubble(t, func(t *testing.T, c *cluster, db *Client) {
+			c.on(ports.VerbGet, busy)
+			_, err := db.SnapshotAt(1).Get(t.Context(), b("a"))
+			require.ErrorIs(t, err, ErrUnavailable)
+		}, WithSeed(7), WithVisitor(&counted), WithPanics(), WithHost(drive.Host{}), WithObserver(&all[i]),
+			WithDefaultTimeout(time.Second))
+	}
+	require.NotEmpty(t, all[0].waits)
+	require.Equal(t, all[0].waits, all[1].waits)
+	require.NotZero(t, counted.n.Load())
 }
 
 // notes is what an observer was told.

@@ -214,8 +214,12 @@ func TestUnreadableTimestamps(t *testing.T) {
 			_, err := db.SnapshotAt(ts).Get(t.Context(), b("a"))
 			require.ErrorIs(t, err, ErrMisuse)
 		}
+		_, err := db.SnapshotAt(1).Get(t.Context(), nil)
+		require.ErrorIs(t, err, ErrMisuse)
+		_, err = db.SnapshotAt(1).BatchGet(t.Context(), keys(""))
+		require.ErrorIs(t, err, ErrMisuse)
 		newest := db.SnapshotAt(ports.MaxTimestamp)
-		_, err := newest.BatchGet(t.Context(), keys("a"))
+		_, err = newest.BatchGet(t.Context(), keys("a"))
 		require.ErrorIs(t, err, ErrMisuse, "no consistent state of several keys is the newest")
 		require.Equal(t, "misuse (timestamp)", collect(newest.Scan(t.Context())))
 		require.Zero(t, c.count())
