@@ -224,7 +224,7 @@ func (m *BatchGet) launch(env *sm.Env, now ports.Instant, out *sm.Effects) bool 
 		s = s.part(0, n, s.region)
 	}
 	w := &m.workers[i]
-	w.state, w.span, w.deaf = workerReading, s, false
+	w.state, w.span = workerReading, s
 	m.busy++
 	env.Enter(uint8(hopWorkers + i))
 	w.call.Start(env, now, route.Spec{
@@ -287,7 +287,7 @@ func (m *BatchGet) resolve(env *sm.Env, now ports.Instant, out *sm.Effects) bool
 		if w := &m.workers[i]; w.state == workerResolving && m.state == batchWorking {
 			w.state = workerReading
 			env.Enter(uint8(hopWorkers + i))
-			repeat(env, now, &w.call, result.Wait, w.deaf, out)
+			repeat(env, now, &w.call, result.Wait, out)
 			env.Leave()
 			m.follow(env, now, i, out)
 		}
@@ -326,7 +326,6 @@ func (m *BatchGet) answer(f sm.Failure, out *sm.Effects) {
 			n++
 		}
 	}
-	clear(m.pairs[n:])
 	m.pairs = m.pairs[:n]
 	m.state = batchCleaning
 	out.Answer()

@@ -13,11 +13,9 @@ import (
 // batchWorker carries one span to its region, until all of its keys are read or
 // the region has changed.
 type batchWorker struct {
-	state workerState
-	span  span
-	call  route.Call
-	// deaf is as in reader.
-	deaf    bool
+	state   workerState
+	span    span
+	call    route.Call
 	request ports.BatchGetRequest `fp:"-"`
 }
 
@@ -121,7 +119,7 @@ func (m *BatchGet) onReply(w *batchWorker, reply *ports.BatchGetReply, out *sm.E
 
 // await lets a worker wait for the resolver's next round.
 func (m *BatchGet) await(w *batchWorker, met []ports.Lock) {
-	w.state, w.deaf = workerLocked, disregarded(&m.locks, met)
+	w.state = workerLocked
 	for i := range met {
 		m.met = append(m.met, met[i].Clone())
 	}
@@ -232,7 +230,6 @@ func (m *BatchGet) Fingerprint(h *sm.Hash) {
 		h.Uint(uint64(w.state))
 		w.span.fingerprint(h)
 		w.call.Fingerprint(h)
-		h.Bool(w.deaf)
 	}
 	h.Int(m.busy)
 	m.locks.Fingerprint(h)

@@ -3,6 +3,7 @@ package read
 import (
 	"slices"
 
+	"github.com/tikvx/tikvx/core/backoff"
 	"github.com/tikvx/tikvx/core/route"
 	"github.com/tikvx/tikvx/core/sm"
 	"github.com/tikvx/tikvx/ports"
@@ -154,12 +155,14 @@ func (m *Get) onLocked(env *sm.Env, now ports.Instant, l *ports.Lock, out *sm.Ef
 	case m.first == 0 && len(l.Shared) == 0:
 		m.first = l.StartTS
 	case m.ts == ports.MaxTimestamp && m.first != l.StartTS && len(l.Shared) == 0:
-		deaf := slices.Contains(m.passed, l.StartTS)
-		if !deaf {
-			m.passed = append(m.passed, l.StartTS)
-		}
 		env.Enter(hopCall)
-		repeat(env, now, &m.call, 0, deaf, out)
+		if slices.Contains(m.passed, l.StartTS) {
+			// The store did not listen, and is given time.
+			m.call.Pause(env, now, backoff.TxnLockFast, 0, out)
+		} else {
+			m.passed = append(m.passed, l.StartTS)
+			m.call.Again(env, now, out)
+		}
 		env.Leave()
 		return
 	}

@@ -1,7 +1,6 @@
 package read
 
 import (
-	"slices"
 	"strings"
 	"time"
 
@@ -29,10 +28,7 @@ type reader struct {
 	state    readerState
 	call     route.Call
 	locks    lock.Resolver
-	// deaf: a lock of the present round is one that the request had named as
-	// harmless, so that the store must be given time.
-	deaf    bool
-	failure sm.Failure
+	failure  sm.Failure
 }
 
 type readerState uint8
@@ -81,7 +77,6 @@ func (r *reader) step(env *sm.Env, ev *ports.Event, out *sm.Effects) {
 // is known already, the request is on its way again afterwards.
 func (r *reader) resolve(env *sm.Env, now ports.Instant, met []ports.Lock, lite bool, out *sm.Effects) {
 	r.state = readerResolving
-	r.deaf = disregarded(&r.locks, met)
 	env.Enter(hopLocks)
 	r.locks.Start(env, now, r.spec(lite), met, out)
 	env.Leave()
@@ -106,7 +101,7 @@ func (r *reader) resume(env *sm.Env, now ports.Instant, out *sm.Effects) {
 	}
 	r.state = readerReading
 	env.Enter(hopCall)
-	repeat(env, now, &r.call, result.Wait, r.deaf, out)
+	repeat(env, now, &r.call, result.Wait, out)
 	env.Leave()
 }
 
@@ -147,26 +142,14 @@ func (o *Options) label(hdr *ports.Header, locks *lock.Resolver) {
 	hdr.ResolvedLocks, hdr.CommittedLocks = locks.ResolvedLocks(), locks.CommittedLocks()
 }
 
-// repeat sends the request of a finished call again: after a pause when the owner
-// of a lock is alive, and also when the store was deaf, so that no disagreement
-// with a store makes a read spin.
-func repeat(env *sm.Env, now ports.Instant, call *route.Call, wait time.Duration, deaf bool, out *sm.Effects) {
-	if wait > 0 || deaf {
+// repeat sends the request of a finished call again, after a pause when the owner of
+// a lock is alive.
+func repeat(env *sm.Env, now ports.Instant, call *route.Call, wait time.Duration, out *sm.Effects) {
+	if wait > 0 {
 		call.Pause(env, now, backoff.TxnLockFast, wait, out)
 		return
 	}
 	call.Again(env, now, out)
-}
-
-// disregarded reports whether one of the locks is already known to be harmless.
-func disregarded(r *lock.Resolver, met []ports.Lock) bool {
-	for i := range met {
-		start := met[i].StartTS
-		if slices.Contains(r.ResolvedLocks(), start) || slices.Contains(r.CommittedLocks(), start) {
-			return true
-		}
-	}
-	return false
 }
 
 // refused is the failure of a key error that is no lock.
@@ -193,7 +176,6 @@ func (r *reader) fingerprint(h *sm.Hash) {
 	h.Uint(uint64(r.state))
 	r.call.Fingerprint(h)
 	r.locks.Fingerprint(h)
-	h.Bool(r.deaf)
 	r.failure.Fingerprint(h)
 }
 

@@ -237,6 +237,7 @@ func (m *ScanPage) onReply(env *sm.Env, now ports.Instant, reply *ports.ScanRepl
 
 // check looks at the pairs of a reply before any of them is used: they must lie in
 // the requested part, in the order of the scan, and be no more than were asked for.
+// None is empty: TiKV keeps no such key, and as a bound it would mean another thing.
 // It returns the number of pairs before the first one with an error.
 func (m *ScanPage) check(pairs []ports.Pair) (sound int, ok bool) {
 	if len(pairs) > int(m.request.Limit) {
@@ -257,7 +258,7 @@ func (m *ScanPage) check(pairs []ports.Pair) (sound int, ok bool) {
 		if m.reverse && i > 0 {
 			order = -order
 		}
-		if order <= 0 || !m.clip.Contains(at) {
+		if order <= 0 || len(at) == 0 || !m.clip.Contains(at) {
 			return 0, false
 		}
 		last = at
@@ -294,8 +295,7 @@ func (m *ScanPage) advance(env *sm.Env, now ports.Instant, full bool, out *sm.Ef
 		} else {
 			m.rest.Start = key.Next(last)
 		}
-		// Nothing lies below the empty key, and an empty end is no bound.
-		m.more = !m.rest.Empty() && (!m.reverse || len(last) > 0)
+		m.more = !m.rest.Empty()
 	case m.reverse:
 		m.rest.End = m.clip.Start
 		m.more = len(m.clip.Start) > 0 && !m.rest.Empty()
