@@ -53,6 +53,9 @@ func TestSize(t *testing.T) {
 			"package a\n" + strings.Repeat("//\n", 9) + "func f() {" + lines(69) + "}\n", nil},
 		"test function": {"core/a_test.go", "package a\nfunc f() {" + lines(70) + "}\n",
 			[]string{"core/a_test.go:2: size: function f of 71 lines, at most 70"}},
+		"line at limit": {"core/a.go", "package a\n//" + strings.Repeat("é", 118) + "\n", nil},
+		"line over it": {"core/a_test.go", "package a\n//" + strings.Repeat("é", 119) + "\n",
+			[]string{"core/a_test.go:2: size: line of more than 120 characters"}},
 		"function value": {"app/a.go", "package a\nvar f = func() {" + lines(70) + "}\n",
 			[]string{"app/a.go:2: size: function literal of 71 lines, at most 70"}},
 	} {

@@ -4,15 +4,30 @@ import (
 	"go/ast"
 	"go/token"
 	"strings"
+	"unicode/utf8"
 )
 
-// A file or function that is longer holds more than one concept.
+// A file or function that is longer holds more than one concept; a line that is wider is not read.
 const (
 	maxFileLines = 600
 	maxFuncLines = 70
+	maxLineRunes = 120
 )
 
-// checkSize measures files and functions, those of tests included; generated files (…_gen.go) are exempt.
+// wideLines returns the numbers of the lines with more characters than maxLineRunes, a tab being one.
+func wideLines(text string) []int {
+	var wide []int
+	n := 0
+	for line := range strings.Lines(text) {
+		n++
+		if utf8.RuneCountInString(strings.TrimSuffix(line, "\n")) > maxLineRunes {
+			wide = append(wide, n)
+		}
+	}
+	return wide
+}
+
+// checkSize measures files, functions and lines, those of tests included; generated files (…_gen.go) are exempt.
 func checkSize(p *pkg) []fault {
 	var faults []fault
 	for _, f := range append(p.files, p.tests...) {
@@ -21,6 +36,10 @@ func checkSize(p *pkg) []fault {
 		}
 		if f.lines > maxFileLines {
 			faults = append(faults, p.on(f.ast.Package, "file of %d lines, at most %d", f.lines, maxFileLines))
+		}
+		for _, n := range f.wide {
+			at := p.fset.File(f.ast.Package).LineStart(n)
+			faults = append(faults, p.on(at, "line of more than %d characters", maxLineRunes))
 		}
 		for _, decl := range f.ast.Decls {
 			faults = append(faults, longFuncs(p, decl)...)

@@ -30,7 +30,9 @@ type pkg struct {
 type file struct {
 	path  string // relative to the module
 	lines int
-	ast   *ast.File
+	// wide are the numbers of the lines that are too long.
+	wide []int
+	ast  *ast.File
 }
 
 // fault is one broken rule.
@@ -72,7 +74,9 @@ func parseTree(sources map[string][]byte) (map[string]*pkg, error) {
 		if err != nil {
 			return nil, err
 		}
-		f := &file{path: name, ast: parsed, lines: strings.Count(string(sources[name]), "\n")}
+		f := &file{
+			path: name, ast: parsed, lines: strings.Count(string(sources[name]), "\n"), wide: wideLines(string(sources[name])),
+		}
 		dir := path.Dir(name)
 		p := pkgs[dir]
 		if p == nil {
