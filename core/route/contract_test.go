@@ -134,7 +134,8 @@ func TestCallMaxExecution(t *testing.T) {
 	}{
 		{Spec{Timeout: 30 * time.Second, Deadline: ports.Never}, 30 * time.Second, 30 * time.Second},
 		{Spec{Timeout: 30 * time.Second, Deadline: ports.Never, Write: true}, 20 * time.Second, 30 * time.Second},
-		{Spec{Timeout: 30 * time.Second, Deadline: ports.Instant(4 * time.Second), Write: true}, 2 * time.Second, 3 * time.Second},
+		{Spec{Timeout: 30 * time.Second, Deadline: ports.Instant(4 * time.Second), Write: true},
+			2 * time.Second, 3 * time.Second},
 		{Spec{Deadline: ports.Instant(time.Second + 1)}, time.Millisecond, 1},
 		{Spec{Deadline: ports.Instant(time.Second + 1), Write: true}, time.Millisecond, 1},
 	} {
