@@ -102,7 +102,8 @@ func TestFaultsThatProveNothing(t *testing.T) {
 	doubtAtDeadline := map[ports.FaultKind]bool{ports.FaultServerIsBusy: true, ports.FaultOther: true}
 	for k := range ports.FaultKind(ports.FaultKinds) {
 		require.Equal(t, doubt[k], (&ports.RegionFault{Kind: k}).MayBeApplied(), "kind %d", k)
-		require.Equal(t, doubt[k] || doubtAtDeadline[k], (&ports.RegionFault{Kind: k, Deadline: true}).MayBeApplied(), "kind %d", k)
+		late := &ports.RegionFault{Kind: k, Deadline: true}
+		require.Equal(t, doubt[k] || doubtAtDeadline[k], late.MayBeApplied(), "kind %d", k)
 	}
 }
 
