@@ -53,7 +53,9 @@ func (s *script) run(t *testing.T, d *datadriven.TestData, sum *Counts) string {
 	}
 	a := args{t: t, d: d, prefix: s.prefix}
 	first, req := build(&a)
-	header := ports.Header{ResolvedLocks: a.timestamps("resolved"), CommittedLocks: a.timestamps("committed"), IsRetry: d.HasArg("retry")}
+	header := ports.Header{
+		ResolvedLocks: a.timestamps("resolved"), CommittedLocks: a.timestamps("committed"), IsRetry: d.HasArg("retry"),
+	}
 	reply, err := s.target.Do(first, header, req)
 	if err != nil {
 		return fmt.Sprintf("failed: %v\n", err)
