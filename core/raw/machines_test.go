@@ -223,7 +223,8 @@ func TestJoin(t *testing.T) {
 			require.Equal(t, want, join(a, b))
 		}
 	}
-	require.Equal(t, "[not applied applied unknown invalid]", fmt.Sprint([]Outcome{NotApplied, Applied, Unknown, Unknown + 1}))
+	require.Equal(t, "[not applied applied unknown invalid]",
+		fmt.Sprint([]Outcome{NotApplied, Applied, Unknown, Unknown + 1}))
 }
 
 // Every text that may be shown is recognised by its beginning, and only by that.
