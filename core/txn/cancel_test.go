@@ -18,8 +18,9 @@ func TestCancelSaysWhatWasTried(t *testing.T) {
 		fault  ports.FaultKind
 		tried  int
 	}{
-		"while grouping":   {"regions none\nstart", Aborted, 0, 0},
-		"while prewriting": {"start\nprewritten #2\nfault #1 MaxTimestampNotSynced", Aborted, ports.FaultMaxTimestampNotSynced, 1},
+		"while grouping": {"regions none\nstart", Aborted, 0, 0},
+		"while prewriting": {"start\nprewritten #2\nfault #1 MaxTimestampNotSynced", Aborted,
+			ports.FaultMaxTimestampNotSynced, 1},
 		"while a lock is in the way": {
 			"start\nprewritten #1 locked a<p@T10\npresent #3 T20\nfault #4 MaxTimestampNotSynced", Aborted,
 			ports.FaultMaxTimestampNotSynced, 1,
