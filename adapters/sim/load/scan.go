@@ -96,8 +96,11 @@ func (s *ScanLoad) scan(ctx context.Context, t *Task) {
 		return
 	}
 	slices.Reverse(down)
-	if !slices.EqualFunc(up, down, func(a, b app.KV) bool { return string(a.Key) == string(b.Key) && string(a.Value) == string(b.Value) }) {
-		s.wrong = append(s.wrong, fmt.Sprintf("scan at %d: %d pairs upwards, %d downwards, not the same", snap.TS(), len(up), len(down)))
+	if !slices.EqualFunc(up, down, func(a, b app.KV) bool {
+		return string(a.Key) == string(b.Key) && string(a.Value) == string(b.Value)
+	}) {
+		s.wrong = append(s.wrong, fmt.Sprintf("scan at %d: %d pairs upwards, %d downwards, not the same",
+			snap.TS(), len(up), len(down)))
 	}
 	found := map[string]string{}
 	for _, kv := range up {
