@@ -307,7 +307,8 @@ func TestSplitsHappenWhereKeysAre(t *testing.T) {
 func TestEveryRawVerbIsServed(t *testing.T) {
 	s := newStation(t, raw(Boring{}, 0))
 	keys := [][]byte{[]byte("a"), []byte("b")}
-	s.await(s.send(&ports.RawBatchPutRequest{Pairs: []ports.KV{{Key: keys[0], Value: []byte("1"), TTL: 5}, {Key: keys[1]}}}))
+	pairs := []ports.KV{{Key: keys[0], Value: []byte("1"), TTL: 5}, {Key: keys[1]}}
+	s.await(s.send(&ports.RawBatchPutRequest{Pairs: pairs}))
 	got := s.await(s.send(&ports.RawBatchGetRequest{Keys: keys})).Reply.(*ports.RawBatchGetReply)
 	require.Len(t, got.Pairs, 2)
 	ttl := s.await(s.send(&ports.RawGetKeyTTLRequest{Key: keys[0]})).Reply.(*ports.RawGetKeyTTLReply)
