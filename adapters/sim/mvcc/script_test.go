@@ -303,7 +303,8 @@ func answer(text string, e *ports.KeyError) string {
 	}
 	switch e.Kind {
 	case ports.KeyLocked:
-		return fmt.Sprintf("locked %s by %s primary %s ttl %d", e.Lock.Key, number(e.Lock.StartTS), e.Lock.Primary, e.Lock.TTL)
+		return fmt.Sprintf("locked %s by %s primary %s ttl %d",
+			e.Lock.Key, number(e.Lock.StartTS), e.Lock.Primary, e.Lock.TTL)
 	case ports.KeyWriteConflict:
 		return fmt.Sprintf("conflict %s with %s←%s: %s", e.Key, number(e.ConflictCommitTS), number(e.ConflictTS),
 			reasons[e.Reason])
