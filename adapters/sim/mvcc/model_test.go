@@ -289,7 +289,8 @@ func asBytes(keys []string) [][]byte {
 func (w *twin) prewrite(t *rapid.T) {
 	keys := drawKeys(t)
 	start := drawTS(t, "start")
-	req := &ports.PrewriteRequest{Primary: []byte(keys[0]), StartTS: start, TTL: uint64(rapid.IntRange(0, 4).Draw(t, "ttl"))}
+	ttl := uint64(rapid.IntRange(0, 4).Draw(t, "ttl"))
+	req := &ports.PrewriteRequest{Primary: []byte(keys[0]), StartTS: start, TTL: ttl}
 	if rapid.Bool().Draw(t, "min") {
 		req.MinCommitTS = start + 1
 	}
@@ -349,7 +350,8 @@ func (w *twin) commit(t *rapid.T) {
 	want := w.model.commit(keys, start, commit)
 	if rapid.Bool().Draw(t, "resolve") {
 		var reply ports.ResolveLockReply
-		w.engine.ResolveLock(&ports.ResolveLockRequest{StartTS: start, CommitTS: commit, Keys: asBytes(keys)}, Extent{}, &reply)
+		req := &ports.ResolveLockRequest{StartTS: start, CommitTS: commit, Keys: asBytes(keys)}
+		w.engine.ResolveLock(req, Extent{}, &reply)
 		require.Equal(t, want, settled(t, reply.Err))
 		return
 	}
