@@ -37,7 +37,8 @@ type row struct {
 }
 
 func printTable(w io.Writer, rows []row) {
-	fmt.Fprintf(w, "%-16s %-10s %10s %10s %10s %10s %10s\n", "operation", "", "op/s", "p50 µs", "CPU µs", "allocs", "bytes")
+	fmt.Fprintf(w, "%-16s %-10s %10s %10s %10s %10s %10s\n",
+		"operation", "", "op/s", "p50 µs", "CPU µs", "allocs", "bytes")
 	for _, r := range rows {
 		printFigures(w, fmt.Sprintf("%s@%d", r.operation, r.concurrency), "ours", r.ours)
 		printFigures(w, "", "client-go", r.peer)
@@ -48,7 +49,8 @@ func printTable(w io.Writer, rows []row) {
 }
 
 func printFigures(w io.Writer, label, name string, f figures) {
-	fmt.Fprintf(w, "%-16s %-10s %10.0f %10.0f %10.1f %10.1f %10.0f\n", label, name, f.Throughput, f.P50, f.CPU, f.Allocs, f.Bytes)
+	fmt.Fprintf(w, "%-16s %-10s %10.0f %10.0f %10.1f %10.1f %10.0f\n",
+		label, name, f.Throughput, f.P50, f.CPU, f.Allocs, f.Bytes)
 }
 
 func printRatios(w io.Writer, rows []row) {
