@@ -64,7 +64,8 @@ func StartRaft(ctx context.Context, b Binaries, dir string) (*Cluster, error) {
 		c.Close()
 		return nil, err
 	}
-	if err = await(ctx, "every region has three replicas", func() (bool, error) { return c.hasRegions(1, 3) }); err != nil {
+	replicated := func() (bool, error) { return c.hasRegions(1, 3) }
+	if err = await(ctx, "every region has three replicas", replicated); err != nil {
 		c.Close()
 		return nil, err
 	}
