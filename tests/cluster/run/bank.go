@@ -201,7 +201,8 @@ func (f *faults) recover(ctx context.Context, victim *rig.Process, broken time.T
 		return errors.New("the bank did not come back to half of its rate within 4 s of the election")
 	}
 	after := max(full.Sub(elected), 0)
-	say("  elected after %v, full rate %v later", elected.Sub(broken).Round(time.Millisecond), after.Round(time.Millisecond))
+	say("  elected after %v, full rate %v later",
+		elected.Sub(broken).Round(time.Millisecond), after.Round(time.Millisecond))
 	f.sum.afterElection = max(f.sum.afterElection, after)
 	return nil
 }
