@@ -119,7 +119,8 @@ func conflict(ctx context.Context, db *tikvx.Client, prefix string) error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(first.Put([]byte(prefix+"k"), []byte("1")), second.Put([]byte(prefix+"k"), []byte("2"))); err != nil {
+	err = errors.Join(first.Put([]byte(prefix+"k"), []byte("1")), second.Put([]byte(prefix+"k"), []byte("2")))
+	if err != nil {
 		return err
 	}
 	if _, err := first.Commit(ctx); err != nil {
@@ -194,7 +195,8 @@ func scans(ctx context.Context, db *tikvx.Client, prefix string) error {
 		return err
 	}
 	return db.Update(ctx, func(ctx context.Context, tx *tikvx.Txn) error {
-		err := errors.Join(tx.Delete([]byte(prefix+"3")), tx.Put([]byte(prefix+"45"), []byte("b")), tx.Put([]byte(prefix+"7"), []byte("b")))
+		err := errors.Join(tx.Delete([]byte(prefix+"3")),
+			tx.Put([]byte(prefix+"45"), []byte("b")), tx.Put([]byte(prefix+"7"), []byte("b")))
 		if err != nil {
 			return err
 		}
@@ -213,7 +215,8 @@ func savepoint(ctx context.Context, db *tikvx.Client, prefix string) error {
 			return err
 		}
 		sp := tx.Savepoint()
-		if err := errors.Join(tx.Put([]byte(prefix+"a"), []byte("undone")), tx.Put([]byte(prefix+"b"), []byte("undone"))); err != nil {
+		err := errors.Join(tx.Put([]byte(prefix+"a"), []byte("undone")), tx.Put([]byte(prefix+"b"), []byte("undone")))
+		if err != nil {
 			return err
 		}
 		return sp.Rollback()
