@@ -40,7 +40,9 @@ func (s *server) BatchCommands(stream tikvpb.Tikv_BatchCommandsServer) error {
 	}
 }
 
-func (s *server) execute(ctx context.Context, r *tikvpb.BatchCommandsRequest_Request) (*tikvpb.BatchCommandsResponse_Response, error) {
+func (s *server) execute(
+	ctx context.Context, r *tikvpb.BatchCommandsRequest_Request,
+) (*tikvpb.BatchCommandsResponse_Response, error) {
 	request, err := unwrap(r)
 	if err != nil {
 		return nil, err
