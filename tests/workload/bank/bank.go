@@ -239,7 +239,8 @@ func (b *Bank) Audit(ctx context.Context) (Report, error) {
 
 func (b *Bank) receipts(ctx context.Context) (map[string]bool, error) {
 	found := map[string]bool{}
-	err := b.db.Scan(ctx, fmt.Appendf(nil, "%s/receipt/%s/", b.config.Prefix, b.config.Name), true, func(key, _ []byte) error {
+	prefix := fmt.Appendf(nil, "%s/receipt/%s/", b.config.Prefix, b.config.Name)
+	err := b.db.Scan(ctx, prefix, true, func(key, _ []byte) error {
 		found[string(key)] = true
 		return nil
 	})
