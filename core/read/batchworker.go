@@ -141,12 +141,14 @@ func (m *BatchGet) keep(s *span, pairs []ports.Pair) (locked [][]byte, ok bool) 
 			return nil, false
 		}
 		at += ahead
-		if p.Err != nil {
+		switch {
+		case p.Err != nil:
 			if locked == nil {
 				locked = make([][]byte, 0, len(pairs)-i)
 			}
 			locked = append(locked, s.keys[at])
-		} else {
+		case len(p.Value) > 0:
+			// An empty value is an absent key, as for a get.
 			m.set(s, at, p.Value)
 		}
 		at++

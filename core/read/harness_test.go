@@ -195,6 +195,8 @@ func parseGet(args []string) (ports.Event, error) {
 		return ev, err
 	case args[0] == "absent":
 		r.NotFound = true
+	case args[0] == "empty":
+		r.Value = []byte{}
 	default:
 		r.Value = []byte(args[0])
 	}
