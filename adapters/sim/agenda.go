@@ -5,8 +5,9 @@ import "github.com/tikvx/tikvx/ports"
 // happening is one thing that will happen. Only the fields that its kind needs are set.
 type happening struct {
 	kind happeningKind
-	// duplicate: nobody waits for what comes of it.
-	duplicate bool
+	// duplicate: nobody waits for what comes of it. arrives: what is on its way survives the reset. moves: the store
+	// restarts on another address.
+	duplicate, arrives, moves bool
 	fault     Fault
 	event     ports.EventKind
 	cause     ports.CauseKind

@@ -28,6 +28,8 @@ type call struct {
 	sink     ports.Sink
 	// incarnation is that of the store to which the request was sent.
 	incarnation uint64
+	// sent: bytes were handed to the wire.
+	sent bool
 	// underway: the request itself, not a duplicate, is yet to be executed. Duplicates come after it, because only the
 	// first execution is answered.
 	underway bool
@@ -89,7 +91,7 @@ func (w *World) submit(
 	c.link = client.link(to.Address)
 	c.place = len(c.link.calls)
 	c.link.calls = append(c.link.calls, c)
-	c.uses, c.incarnation, c.limited, c.silenced, c.underway = 1, 0, false, false, false
+	c.uses, c.incarnation, c.sent, c.limited, c.silenced, c.underway = 1, 0, false, false, false, false
 	w.callNote(noteSubmit, c, uint64(req.Verb()))
 	switch {
 	case client.closed:
@@ -122,10 +124,11 @@ func (w *World) dial(c *call) bool {
 // send puts a request on its way.
 func (w *World) send(c *call) {
 	l := c.link
+	c.sent = true
 	if broken := w.choice(SiteReset, 3); broken > 0 {
 		// What is on its way arrives all the same, or is lost with the connection.
 		h := w.agenda.add(w.now + w.travel())
-		h.kind, h.link, h.duplicate = happenReset, l, broken == 2
+		h.kind, h.link, h.arrives = happenReset, l, broken == 2
 	}
 	delay := w.travel()
 	if w.fault(SiteSlow, FaultSlow) {
@@ -396,15 +399,19 @@ func (w *World) onSilence(c *call) {
 	}
 }
 
-// reset breaks a connection: everything in flight on it is Lost. When arrives is false, so is what has not reached the
-// store.
+// reset breaks a connection: everything in flight on it is Lost, and what waits for it Unsent. When arrives is false,
+// what has not reached the store does not.
 func (w *World) reset(l *link, arrives bool, cause ports.CauseKind) {
 	l.open = false
 	for _, c := range l.calls {
 		if !arrives {
 			c.incarnation = 0
 		}
-		w.giveUp(c, w.now, ports.EventLost, cause)
+		if c.sent {
+			w.giveUp(c, w.now, ports.EventLost, cause)
+		} else {
+			w.giveUp(c, w.now, ports.EventUnsent, cause)
+		}
 	}
 }
 

@@ -86,7 +86,7 @@ func (w *World) strike(f Fault) {
 	case FaultMove:
 		w.count(FaultMove)
 		w.Crash(s.id)
-		h.duplicate = true
+		h.moves = true
 	default:
 		w.Crash(s.id)
 	}
@@ -101,7 +101,7 @@ func (w *World) endOutage(h *happening) {
 	case s.incarnation != h.incarnation:
 	case h.kind == happenResume:
 		w.Resume(s.id)
-	case h.duplicate:
+	case h.moves:
 		w.Restart(s.id, w.newAddress(s))
 	default:
 		w.Restart(s.id, s.address)

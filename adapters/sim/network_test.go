@@ -207,6 +207,20 @@ func TestCrashWhileHanging(t *testing.T) {
 	require.NotEqual(t, "elsewhere:1", s.w.store(to.Store).address)
 }
 
+func TestWhatWaitsForAConnectionIsUnsent(t *testing.T) {
+	s := newStation(t, raw(Boring{}, 0))
+	to, _ := s.address(s.w.regions.ordered[0], 0)
+	s.w.Hang(to.Store)
+	gen := s.send(put("k", "1"))
+	s.c.Close()
+	ev := s.await(gen)
+	require.Equal(t, ports.EventUnsent, ev.Kind)
+	require.Equal(t, ports.CauseClosed, ev.Cause.Kind)
+	s.w.Resume(to.Store)
+	s.rest()
+	require.Empty(t, s.value("k"))
+}
+
 func TestCrashedClientHearsNothing(t *testing.T) {
 	s := newStation(t, raw(Boring{}, 0))
 	s.await(s.send(put("k", "1")))

@@ -137,7 +137,7 @@ func (w *World) stepOther(h *happening) {
 		w.resume(h.task)
 	case happenReset:
 		w.count(FaultReset)
-		w.reset(h.link, h.duplicate, ports.CauseConnection)
+		w.reset(h.link, h.arrives, ports.CauseConnection)
 	case happenHeartbeat:
 		w.learn()
 	case happenElection:
