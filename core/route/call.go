@@ -26,8 +26,8 @@ import (
 // and goes on to the others with plain requests: one that does not lead says who
 // does. When nobody is left to ask, the round ends: a pause, the region is loaded
 // anew, and the next round begins. Every round has at least one pause that grows,
-// so that no failure makes a call spin, and no such pause is longer than half a
-// second, so that a new leader is found soon after it was elected.
+// so that no failure makes a call spin; unless a store demands more, it is no longer
+// than half a second, so that a new leader is found soon after it was elected.
 //
 // Hung stores: no attempt waits for its timeout in vain, although no timer is armed
 // for it. The network notices that a store is silent and answers what is in flight
