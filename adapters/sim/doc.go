@@ -1,11 +1,11 @@
 // Package sim is a whole TiKV cluster and its PD in memory, in virtual time, in which anything can go wrong and
 // everything can be repeated.
 //
-// A [World] holds stores with an MVCC engine, regions with their peers, a placement driver with its oracle,
-// and the network in between. It is driven by one goroutine: [World.Step] takes the next event from a heap and lets it
-// happen. Whatever could happen in more than one way is asked of one [Chooser], and choice 0 is always the boring one,
-// so that a shrinker which lowers choices ends at a run in which nothing goes wrong. A seed, or a log of decisions,
-// reproduces a run exactly; [World.Hash] proves it.
+// A [World] holds stores with an MVCC engine (package mvcc), regions with their peers, a placement driver with its
+// oracle, and the network in between. It is driven by one goroutine: [World.Step] takes the next event from an agenda
+// and lets it happen. Whatever could happen in more than one way is asked of one [Chooser], and choice 0 is always the
+// boring one, so that a shrinker which lowers choices ends at a run in which nothing goes wrong. A seed, or a log of
+// decisions ([Recorder], [Replay]), reproduces a run exactly; [World.Hash] proves it.
 //
 // A [Client] is what one client process sees of the world. It implements [ports.Network], [ports.Oracle],
 // [ports.Placement] and [ports.Timers]. Programs wait for it in one of three ways:
@@ -14,5 +14,20 @@
 //   - as tasks ([World.Go]): ordinary blocking code on a coroutine that [Task.Park] suspends;
 //   - in wall time ([NewWall]): many goroutines, and one that maps virtual time to real time.
 //
+// # What is modelled
+//
+// Data is one engine for all stores: what a leader has executed is applied everywhere, as if every follower were up to
+// date, so that whoever is elected knows everything. A request is executed at one instant, between its arrival and its
+// answer; a store that crashes before has not executed it. Peers, epochs, splits, leaders and their terms, elections,
+// hints, and PD's belated knowledge of all that are modelled; a write whose leader was deposed meanwhile is answered
+// with StaleCommand and is applied, or not. The faults are listed at [Fault]. Not modelled yet: followers that lag,
+// merges and moves of peers, partitions between stores, clocks that differ, and the region errors that only these bring.
+//
 // The store's behaviour follows TiKV's sources; every rule names the file that it was taken from.
+//
+// # Reading a trace
+//
+// A line with an arrow is a client's: "c1 → 17 s2 Commit r4.1 …" submits request 17 to store 2 for region 4 at version
+// 1, "c1 ← 17 …" is its answer. Indented lines are a store's: it takes a request, and executes it. Lines that begin with
+// !! are faults, those with -- what becomes of the cluster. Timestamps are printed as milliseconds and counter.
 package sim

@@ -65,8 +65,8 @@ func (w *World) learn() {
 	w.pd.known = append(w.pd.known, k)
 }
 
-// maxAhead is how far timestamps can run ahead of the clock, in milliseconds: a new leader of PD goes on behind what the
-// last one had reserved (PD: client and server config tso-save-interval, 3 s).
+// maxAhead is how far timestamps can run ahead of the clock, in milliseconds: a new leader of PD goes on behind what
+// the last one had reserved (PD: tso-save-interval, 3 s).
 const maxAhead = 3000
 
 // allocate returns the next timestamp: its physical part follows the clock and never goes back.
