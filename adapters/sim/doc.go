@@ -16,18 +16,19 @@
 //
 // # What is modelled
 //
-// Data is one engine for all stores: what a leader has executed is applied everywhere, as if every follower were up to
-// date, so that whoever is elected knows everything. A request is executed at one instant, between its arrival and its
-// answer; a store that crashes before has not executed it. Peers, epochs, splits, leaders and their terms, elections,
-// hints, and PD's belated knowledge of all that are modelled; a write whose leader was deposed meanwhile is answered
-// with StaleCommand and is applied, or not. The faults are listed at [Fault]. Not modelled yet: followers that lag,
-// merges and moves of peers, partitions between stores, clocks that differ, and the region errors that only these bring.
+// Data is one engine for all stores: what a leader has executed is applied everywhere, as if every follower were up
+// to date, so that whoever is elected knows everything. A request is executed at one instant, between its arrival and
+// its answer; a store that crashes before has not executed it. Peers, epochs, splits, leaders and their terms,
+// elections, hints, and PD's belated knowledge of all that are modelled; a write whose leader was deposed meanwhile is
+// answered with StaleCommand and is applied, or not. The faults are listed at [Fault]. Not modelled yet: followers that
+// lag, merges and moves of peers, partitions between stores, clocks that differ, and the region errors that only these
+// bring.
 //
 // The store's behaviour follows TiKV's sources; every rule names the file that it was taken from.
 //
 // # Reading a trace
 //
-// A line with an arrow is a client's: "c1 → 17 s2 Commit r4.1 …" submits request 17 to store 2 for region 4 at version
-// 1, "c1 ← 17 …" is its answer. Indented lines are a store's: it takes a request, and executes it. Lines that begin with
-// !! are faults, those with -- what becomes of the cluster. Timestamps are printed as milliseconds and counter.
+// A line with an arrow is a client's: "c1 → 17 s2 Commit r4.1" submits request 17 to store 2, for region 4 at version
+// 1, and "c1 ← 17" is its answer. Indented lines are a store's: it takes a request, and executes it. Lines that begin
+// with !! are faults, those with -- what becomes of the cluster. Timestamps are milliseconds and a counter.
 package sim
