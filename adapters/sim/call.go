@@ -33,6 +33,8 @@ type call struct {
 	// underway: the request itself, not a duplicate, is yet to be executed. Duplicates come after it, because only the
 	// first execution is answered.
 	underway bool
+	// decided: duplicates have no effect any more.
+	decided bool
 	// limited: the deadline is on the agenda, or the silence limit of a hung store.
 	limited, silenced bool
 	// uses counts what still points here: the list, and things on the agenda.
@@ -91,7 +93,8 @@ func (w *World) submit(
 	c.link = client.link(to.Address)
 	c.place = len(c.link.calls)
 	c.link.calls = append(c.link.calls, c)
-	c.uses, c.incarnation, c.sent, c.limited, c.silenced, c.underway = 1, 0, false, false, false, false
+	c.uses, c.incarnation, c.sent, c.limited, c.silenced = 1, 0, false, false, false
+	c.underway, c.decided = false, false
 	w.callNote(noteSubmit, c, uint64(req.Verb()))
 	switch {
 	case client.closed:
@@ -249,12 +252,9 @@ func (w *World) onArrive(arrival *happening) {
 		}
 		return
 	}
-	if duplicate {
-		w.count(arrival.fault)
-	}
 	w.callNote(noteArrive, c, uint64(s.id))
 	h := w.plan(c, w.now+executeTime*ports.Instant(1+w.choose(SiteExecute, 8)), happenExecute)
-	h.store, h.incarnation, h.arrived, h.duplicate = s, s.incarnation, w.now, duplicate
+	h.store, h.incarnation, h.arrived, h.duplicate, h.fault = s, s.incarnation, w.now, duplicate, arrival.fault
 	if r := w.regions.byID[c.hdr.Region.ID]; r != nil {
 		if leader, ok := r.leader(); ok && leader.Store == s.id {
 			h.term = r.term
@@ -283,14 +283,24 @@ func (w *World) onExecute(h *happening) {
 		*w.plan(c, max(w.now, c.link.there)+8*executeTime, happenExecute) = later
 		return
 	}
+	if h.duplicate && c.decided {
+		return
+	}
 	c.underway = c.underway && h.duplicate
 	b := w.newReply()
 	w.serve(h, b)
 	if h.duplicate {
+		w.count(h.fault)
 		w.drop(b)
 		return
 	}
-	w.answer(c, b)
+	// No duplicate may take effect after a region error, which proves that its request is not applied. And a transport
+	// does not deliver twice what it has answered: TiKV's transactional commands bear that all the same, raw writes have
+	// no such protection.
+	f := b.reply.Region()
+	refused := f != nil && !f.MayBeApplied()
+	answered := w.answer(c, b)
+	c.decided = refused || answered && f == nil && c.req.Verb() >= ports.VerbRawGet
 }
 
 // serve executes a request, or finds out why not.
@@ -352,16 +362,16 @@ func (w *World) stale(h *happening, f *ports.RegionFault, applied bool) {
 	w.drop(unseen)
 }
 
-// answer sends a reply on its way back.
-func (w *World) answer(c *call, b *replyBuffer) {
+// answer sends a reply on its way back, and reports whether it will arrive.
+func (w *World) answer(c *call, b *replyBuffer) bool {
 	if c.answered() {
 		w.drop(b)
-		return
+		return false
 	}
 	if w.scripted(c, actLoseReply) || w.fault(SiteReplyLost, FaultReplyLost) {
 		w.drop(b)
 		w.limit(c)
-		return
+		return false
 	}
 	at := max(c.link.back, w.now+w.travel())
 	c.link.back = at
@@ -369,6 +379,7 @@ func (w *World) answer(c *call, b *replyBuffer) {
 		w.limit(c)
 	}
 	w.plan(c, at, happenAnswer).reply = b
+	return at <= c.deadline
 }
 
 // onAnswer posts a reply, unless the call was answered in another way.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/tikvx/tikvx/adapters/sim/mvcc"
 	"github.com/tikvx/tikvx/ports"
 )
 
@@ -63,20 +64,49 @@ func TestLostReplyHasEffect(t *testing.T) {
 
 func TestDuplicates(t *testing.T) {
 	for choice, fault := range map[int]Fault{1: FaultDuplicate, 2: FaultLateDuplicate} {
-		s := newStation(t, raw(chosen{SiteDuplicate: {choice}}, AllFaults&^disturbances))
+		c := chosen{SiteDuplicate: {choice}, SiteReplyLost: {1}}
+		s := newStation(t, raw(c, AllFaults&^disturbances))
 		swap := &ports.RawCompareAndSwapRequest{Key: []byte("k"), Value: []byte("1"), PreviousAbsent: true}
-		first := s.await(s.send(swap)).Reply.(*ports.RawCompareAndSwapReply)
-		require.True(t, first.Succeeded, "only the first execution is answered")
-		s.await(s.send(&ports.RawDeleteRequest{Key: []byte("k")}))
-		if choice == 1 && s.w.Counts()[fault] == 1 {
-			continue // it came before the deletion
-		}
-		require.Empty(t, s.value("k"))
+		gen := s.send(swap)
+		s.w.Run(s.w.now+3*travelTime, nil)
+		require.Equal(t, "1", s.value("k"))
+		s.w.engine.Raw(1).Delete(&ports.RawDeleteRequest{Key: []byte("k")}, &ports.RawWriteReply{})
 		s.rest()
 		require.Equal(t, "1", s.value("k"), "the duplicate is executed, too")
 		require.EqualValues(t, 1, s.w.Counts()[fault])
-		require.Len(t, s.events[1], 1)
+		require.Equal(t, ports.EventLost, s.await(gen).Kind, "but not answered")
+		require.Len(t, s.events[gen], 1)
 	}
+}
+
+// Prewrites may come twice even if the first was answered; TiKV has to bear that.
+func TestDuplicatesOfAnsweredRequests(t *testing.T) {
+	s := newStation(t, Config{Chooser: chosen{SiteDuplicate: {2}}, Faults: FaultsOf(FaultLateDuplicate)})
+	s.await(s.send(prewriteOf(10, "a", "a")))
+	require.Empty(t, s.w.Counts()[FaultLateDuplicate])
+	s.w.engine.ResolveLock(&ports.ResolveLockRequest{StartTS: 10}, mvcc.Extent{}, &ports.ResolveLockReply{})
+	s.rest()
+	require.EqualValues(t, 1, s.w.Counts()[FaultLateDuplicate])
+	require.Empty(t, s.w.Locks(), "the rollback record keeps it out")
+}
+
+// A region error proves that a request is not applied, and a raw write that was answered is not delivered again.
+func TestDuplicatesThatCannotBe(t *testing.T) {
+	for name, c := range map[string]chosen{
+		"refused": {SiteDuplicate: {2}, SiteBusy: {1}}, "answered": {SiteDuplicate: {2}},
+	} {
+		s := newStation(t, raw(c, FaultsOf(FaultLateDuplicate, FaultBusy)))
+		s.await(s.send(put("k", "1")))
+		s.w.engine.Raw(1).Delete(&ports.RawDeleteRequest{Key: []byte("k")}, &ports.RawWriteReply{})
+		s.rest()
+		require.Empty(t, s.value("k"), name)
+		require.Zero(t, s.w.Counts()[FaultLateDuplicate], name)
+	}
+	s := newStation(t, raw(chosen{SiteDuplicate: {2}, SiteStale: {1}}, FaultsOf(FaultLateDuplicate, FaultStaleCommand)))
+	require.True(t, s.fault(s.send(put("k", "1"))).MayBeApplied())
+	require.Empty(t, s.value("k"))
+	s.rest()
+	require.Equal(t, "1", s.value("k"), "an error that proves nothing")
 }
 
 func TestDuplicatesThatAreNotAllowed(t *testing.T) {
