@@ -156,6 +156,9 @@ func checkEndpoint(endpoint string) error {
 		if u.Scheme != "http" && u.Scheme != "https" {
 			return fmt.Errorf("scheme %q is neither http nor https", u.Scheme)
 		}
+		if u.Path != "" && u.Path != "/" || u.RawQuery != "" {
+			return errors.New("an endpoint has no path")
+		}
 		address = u.Host
 	}
 	u, err := url.Parse("//" + address)

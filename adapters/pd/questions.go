@@ -9,18 +9,19 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/pingcap/kvproto/pkg/metapb"
 	pdclient "github.com/tikv/pd/client"
 	"github.com/tikv/pd/client/clients/router"
 	"github.com/tikv/pd/client/opt"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/tikvx/tikvx/adapters/wire"
 	"github.com/tikvx/tikvx/ports"
 )
 
 // questions asks PD for regions and stores. The library's calls block, so a few
-// goroutines, started on demand and gone when idle, make them.
+// goroutines, started on demand and gone when idle, make them. A question that has
+// to wait for one of them is refused when its deadline passes.
 type questions struct {
 	source pdclient.Client
 	clock  ports.Timers
@@ -60,12 +61,33 @@ func (q *questions) request(query *ports.Query, deadline ports.Instant, tok port
 		return
 	}
 	q.queue = append(q.queue, question{query: kept, deadline: deadline, tok: tok, sink: sink})
-	if q.workers < maxWorkers {
+	waits := q.workers == maxWorkers
+	if !waits {
 		q.workers++
 		q.done.Add(1)
 		go q.work()
 	}
 	q.mu.Unlock()
+	if waits {
+		q.clock.Arm(deadline, ports.Tok{}, q)
+	}
+}
+
+// Post implements [ports.Sink] for the alarms of questions that wait.
+func (q *questions) Post(ev ports.Event) {
+	var late []question
+	q.mu.Lock()
+	q.queue = slices.DeleteFunc(q.queue, func(n question) bool {
+		if n.deadline > ev.Now {
+			return false
+		}
+		late = append(late, n)
+		return true
+	})
+	q.mu.Unlock()
+	for _, n := range late {
+		refuse(n.sink, n.tok, q.clock, ports.CauseTimeout, lateText)
+	}
 }
 
 func (q *questions) close() {
@@ -161,7 +183,7 @@ func (q *questions) store(ctx context.Context, id ports.StoreID) ([]ports.Store,
 	if store == nil {
 		return []ports.Store{{ID: id, State: ports.StoreTombstone}}, nil
 	}
-	return []ports.Store{convertStore(store)}, nil
+	return []ports.Store{wire.Store(store)}, nil
 }
 
 func (q *questions) stores(ctx context.Context) ([]ports.Store, error) {
@@ -171,7 +193,7 @@ func (q *questions) stores(ctx context.Context) ([]ports.Store, error) {
 	}
 	list := make([]ports.Store, 0, len(stores))
 	for _, s := range stores {
-		list = append(list, convertStore(s))
+		list = append(list, wire.Store(s))
 	}
 	return list, nil
 }
@@ -194,58 +216,16 @@ func convertAll(regions []*router.Region) []ports.Region {
 }
 
 func convertRegion(r *router.Region) ports.Region {
-	region := ports.Region{
-		RegionVersion: ports.RegionVersion{
-			ID: ports.RegionID(r.Meta.GetId()),
-			Epoch: ports.Epoch{
-				ConfVer: r.Meta.GetRegionEpoch().GetConfVer(), Version: r.Meta.GetRegionEpoch().GetVersion(),
-			},
-		},
-		Range:  ports.KeyRange{Start: r.Meta.GetStartKey(), End: r.Meta.GetEndKey()},
-		Leader: ports.PeerID(r.Leader.GetId()),
-		Peers:  make([]ports.Peer, 0, len(r.Meta.GetPeers())),
-	}
-	for _, p := range r.Meta.GetPeers() {
-		region.Peers = append(region.Peers, ports.Peer{
-			ID: ports.PeerID(p.GetId()), Store: ports.StoreID(p.GetStoreId()),
-			Role: convertRole(p.GetRole()), Witness: p.GetIsWitness(),
-		})
-	}
+	region := wire.Region(r.Meta)
+	region.Leader = ports.PeerID(r.Leader.GetId())
 	for _, p := range r.DownPeers {
 		region.Down = append(region.Down, ports.PeerID(p.GetId()))
 	}
 	return region
 }
 
-func convertRole(role metapb.PeerRole) ports.PeerRole {
-	switch role {
-	case metapb.PeerRole_Voter:
-		return ports.RoleVoter
-	case metapb.PeerRole_Learner:
-		return ports.RoleLearner
-	case metapb.PeerRole_IncomingVoter:
-		return ports.RoleIncomingVoter
-	case metapb.PeerRole_DemotingVoter:
-		return ports.RoleDemotingVoter
-	}
-	return ports.RoleLearner
-}
-
-func convertStore(s *metapb.Store) ports.Store {
-	store := ports.Store{ID: ports.StoreID(s.GetId()), Address: s.GetAddress()}
-	switch s.GetState() {
-	case metapb.StoreState_Up:
-		store.State = ports.StoreUp
-	case metapb.StoreState_Offline:
-		store.State = ports.StoreOffline
-	case metapb.StoreState_Tombstone:
-		store.State = ports.StoreTombstone
-	}
-	for _, l := range s.GetLabels() {
-		store.Labels = append(store.Labels, ports.Label{Key: l.GetKey(), Value: l.GetValue()})
-	}
-	return store
-}
+// lateText says that a deadline passed first.
+const lateText = "PD did not answer in time"
 
 // causeOf classifies an error of the library. Its texts are not passed on: they
 // can contain keys, and their wording is nobody's contract, with one exception
@@ -256,7 +236,7 @@ func causeOf(life context.Context, err error) (ports.CauseKind, string) {
 	case life.Err() != nil:
 		return ports.CauseClosed, "closed"
 	case errors.Is(cause, context.DeadlineExceeded) || status.Code(cause) == codes.DeadlineExceeded:
-		return ports.CauseTimeout, "PD did not answer in time"
+		return ports.CauseTimeout, lateText
 	case strings.Contains(err.Error(), "invalid store ID"):
 		return ports.CauseNotFound, "PD does not know the store"
 	case status.Code(cause) == codes.Unauthenticated || status.Code(cause) == codes.PermissionDenied:

@@ -13,46 +13,43 @@ import (
 // timestamps asks the library for timestamps. The library hands out futures and
 // batches by itself; it may pause inside the call that asks for one while PD
 // changes its leader, so asking and waiting are done by two goroutines and never
-// by the caller.
+// by the caller. Futures are awaited in their order, which is the order in which
+// they come true; one alarm refuses what PD has not answered by its deadline.
 type timestamps struct {
 	source tso.Client
 	clock  ports.Timers
 	life   context.Context
 
-	mu      sync.Mutex
-	waiting []timestampRequest
-	closed  bool
 	wake    chan struct{}
-	futures chan pendingTimestamp
+	futures chan *timestampRequest
 	done    sync.WaitGroup
 
-	// shared is the context of all requests whose deadlines fall into one slice
-	// of time, so that a request costs no timer of its own.
-	shared      context.Context
-	sharedUntil time.Time
+	mu sync.Mutex
+	// queued requests have no future yet.
+	queued, asked []*timestampRequest
+	closed        bool
+	// alarm is the instant of the earliest alarm that is set, 0 if none is.
+	alarm ports.Instant
 }
 
 type timestampRequest struct {
 	deadline ports.Instant
 	tok      ports.Tok
-	sink     ports.Sink
-}
-
-type pendingTimestamp struct {
-	timestampRequest
+	// sink is nil once the request is answered.
+	sink   ports.Sink
 	future tso.TSFuture
 }
-
-// deadlineSlice is the precision of a timestamp's deadline.
-const deadlineSlice = 100 * time.Millisecond
 
 // maxFutures bounds the timestamps that are awaited at once.
 const maxFutures = 4096
 
+// grain is the least time between two looks at the deadlines.
+const grain = 5 * time.Millisecond
+
 func (t *timestamps) start(life context.Context, source tso.Client, clock ports.Timers) {
 	t.source, t.clock, t.life = source, clock, life
 	t.wake = make(chan struct{}, 1)
-	t.futures = make(chan pendingTimestamp, maxFutures)
+	t.futures = make(chan *timestampRequest, maxFutures)
 	t.done.Add(2)
 	go t.dispatch()
 	go t.wait()
@@ -60,18 +57,60 @@ func (t *timestamps) start(life context.Context, source tso.Client, clock ports.
 
 func (t *timestamps) request(deadline ports.Instant, tok ports.Tok, sink ports.Sink) {
 	t.mu.Lock()
-	closed := t.closed
-	if !closed {
-		t.waiting = append(t.waiting, timestampRequest{deadline: deadline, tok: tok, sink: sink})
-	}
-	t.mu.Unlock()
-	if closed {
+	if t.closed {
+		t.mu.Unlock()
 		refuse(sink, tok, t.clock, ports.CauseClosed, "closed")
 		return
 	}
+	t.queued = append(t.queued, &timestampRequest{deadline: deadline, tok: tok, sink: sink})
+	early := t.setAlarm(deadline)
+	t.mu.Unlock()
 	select {
 	case t.wake <- struct{}{}:
 	default:
+	}
+	if early {
+		t.clock.Arm(deadline, ports.Tok{}, t)
+	}
+}
+
+// setAlarm reports whether an alarm must be armed. The lock is held.
+func (t *timestamps) setAlarm(at ports.Instant) bool {
+	if t.alarm != 0 && t.alarm <= at {
+		return false
+	}
+	t.alarm = at
+	return true
+}
+
+// Post implements [ports.Sink] for the alarm.
+func (t *timestamps) Post(ev ports.Event) {
+	next := ports.Never
+	var late []timestampRequest
+	t.mu.Lock()
+	if t.alarm <= ev.Now {
+		t.alarm = 0
+	}
+	for _, list := range [][]*timestampRequest{t.queued, t.asked} {
+		for _, r := range list {
+			switch {
+			case r.sink == nil:
+			case r.deadline <= ev.Now:
+				late = append(late, *r)
+				r.sink = nil
+			default:
+				next = min(next, r.deadline)
+			}
+		}
+	}
+	next = max(next, ev.Now.Add(grain))
+	early := next < ports.Never && t.setAlarm(next)
+	t.mu.Unlock()
+	for i := range late {
+		refuse(late[i].sink, late[i].tok, t.clock, ports.CauseTimeout, lateText)
+	}
+	if early {
+		t.clock.Arm(next, ports.Tok{}, t)
 	}
 }
 
@@ -80,59 +119,77 @@ func (t *timestamps) close() {
 	t.closed = true
 	t.mu.Unlock()
 	t.done.Wait()
-	for _, r := range t.waiting {
-		refuse(r.sink, r.tok, t.clock, ports.CauseClosed, "closed")
+	for _, r := range t.queued {
+		if sink := t.answer(r); sink != nil {
+			refuse(sink, r.tok, t.clock, ports.CauseClosed, "closed")
+		}
 	}
-	t.waiting = nil
+	t.queued = nil
+}
+
+// answer takes the sink of a request; nil when it is answered already.
+func (t *timestamps) answer(r *timestampRequest) ports.Sink {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	sink := r.sink
+	r.sink = nil
+	return sink
 }
 
 // dispatch turns requests into futures, in order.
 func (t *timestamps) dispatch() {
 	defer t.done.Done()
 	defer close(t.futures)
-	var batch []timestampRequest
 	for {
 		select {
 		case <-t.life.Done():
 			return
 		case <-t.wake:
 		}
-		t.mu.Lock()
-		batch, t.waiting = t.waiting, batch[:0]
-		t.mu.Unlock()
-		for _, r := range batch {
-			t.futures <- pendingTimestamp{timestampRequest: r, future: t.source.GetTSAsync(t.until(r.deadline))}
+		for r := t.next(); r != nil; r = t.next() {
+			r.future = t.source.GetTSAsync(t.life)
+			t.futures <- r
 		}
-		clear(batch)
 	}
 }
 
-// wait answers the futures in order; each ends at its deadline at the latest, so
-// a silent PD delays no answer beyond its own.
+// next moves the first queued request that is not answered yet to those that are
+// asked; nil when there is none.
+func (t *timestamps) next() *timestampRequest {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for len(t.queued) > 0 {
+		r := t.queued[0]
+		t.queued = t.queued[1:]
+		if r.sink != nil {
+			t.asked = append(t.asked, r)
+			return r
+		}
+	}
+	return nil
+}
+
+// wait posts what the futures bring, in order.
 func (t *timestamps) wait() {
 	defer t.done.Done()
-	for p := range t.futures {
-		physical, logical, err := p.future.Wait()
-		if err != nil {
-			kind, text := causeOf(t.life, err)
-			refuse(p.sink, p.tok, t.clock, kind, text)
+	for r := range t.futures {
+		physical, logical, err := r.future.Wait()
+		t.mu.Lock()
+		t.asked = t.asked[1:]
+		sink := r.sink
+		r.sink = nil
+		t.mu.Unlock()
+		if sink == nil {
 			continue
 		}
-		p.sink.Post(ports.Event{
-			Kind: ports.EventTimestamp, Tok: p.tok, Now: t.clock.Now(),
+		if err != nil {
+			kind, text := causeOf(t.life, err)
+			refuse(sink, r.tok, t.clock, kind, text)
+			continue
+		}
+		sink.Post(ports.Event{
+			Kind: ports.EventTimestamp, Tok: r.tok, Now: t.clock.Now(),
 			TS: ports.ComposeTimestamp(physical, logical),
 		})
 	}
-}
-
-// until returns a context that ends at the deadline or within a slice after it.
-// Only dispatch calls it.
-func (t *timestamps) until(deadline ports.Instant) context.Context {
-	at := time.Now().Add(deadline.Sub(t.clock.Now())).Truncate(deadlineSlice).Add(deadlineSlice)
-	if t.shared == nil || !at.Equal(t.sharedUntil) {
-		ctx, cancel := context.WithDeadline(t.life, at)
-		context.AfterFunc(ctx, cancel)
-		t.shared, t.sharedUntil = ctx, at
-	}
-	return t.shared
 }
