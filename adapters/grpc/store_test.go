@@ -185,6 +185,9 @@ func (s *store) execute(verb ports.Verb, body []byte) []byte {
 	if err != nil {
 		panic(err)
 	}
+	if r.Cluster != 1 {
+		panic("a request does not name the cluster")
+	}
 	var reply ports.Reply
 	switch req := r.Request.(type) {
 	case *ports.RawPutRequest:
