@@ -11,6 +11,7 @@ import (
 	"github.com/tikvx/tikvx/adapters/sim/embed"
 	"github.com/tikvx/tikvx/adapters/sim/load"
 	"github.com/tikvx/tikvx/app"
+	"github.com/tikvx/tikvx/core/sm"
 	"github.com/tikvx/tikvx/ports"
 )
 
@@ -86,6 +87,7 @@ type simulation struct {
 	report   Report
 	workload load.Workload
 	world    *sim.World
+	knobs    sm.Knobs
 	tasks    []*sim.Task
 	// crashed clients take their tasks with them.
 	crashed map[*sim.Task]bool
@@ -102,6 +104,7 @@ func (r *simulation) prepare(trace io.Writer) error {
 		return err
 	}
 	r.world, r.crashed = world, map[*sim.Task]bool{}
+	r.knobs = knobs(world)
 	return nil
 }
 
@@ -208,7 +211,7 @@ func (r *simulation) settle() {
 
 // open adds a client; a world in which that fails was not made by this package.
 func (r *simulation) open(name string, seed uint64) (*app.Client, *sim.Client) {
-	db, process, err := embed.Tasks(r.world, name, seed)
+	db, process, err := embed.Tasks(r.world, name, seed, app.WithKnobs(r.knobs))
 	if err != nil {
 		panic(err)
 	}
