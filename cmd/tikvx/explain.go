@@ -1,0 +1,45 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"github.com/tikvx/tikvx"
+	"github.com/tikvx/tikvx/adapters/pd"
+)
+
+// usageError is a command line that makes no sense.
+type usageError string
+
+// Error implements error.
+func (e usageError) Error() string { return string(e) }
+
+// explain returns an error's text with a hint for whoever typed the command.
+func explain(err error) string {
+	text := err.Error()
+	if hint := hintFor(err); hint != "" {
+		text += " (" + hint + ")"
+	}
+	return text
+}
+
+func hintFor(err error) string {
+	var endpoint *pd.EndpointError
+	switch {
+	case errors.Is(err, tikvx.ErrNotFound):
+		return "without --pd the cluster is simulated and empty"
+	case errors.As(err, &endpoint):
+		return "is PD running there? --pd takes host:port, or several with commas"
+	case errors.Is(err, context.Canceled):
+		return "interrupted"
+	case tikvx.OutcomeOf(err) == tikvx.Unknown:
+		return "the write may have happened: read before you try again"
+	case errors.Is(err, tikvx.ErrUnavailable):
+		return "are all stores up? a longer --timeout gives elections time"
+	case errors.Is(err, tikvx.ErrUnsupported):
+		return "another program left a lock of a kind that this version cannot resolve"
+	case errors.As(err, new(usageError)):
+		return "see tikvx --help"
+	}
+	return ""
+}
