@@ -20,6 +20,7 @@ import (
 	"github.com/tikv/pd/client/opt"
 	"github.com/tikv/pd/client/pkg/caller"
 	"go.uber.org/zap"
+	"google.golang.org/grpc"
 
 	"github.com/tikvx/tikvx/ports"
 )
@@ -95,7 +96,7 @@ func Open(ctx context.Context, cfg Config) (*Client, error) {
 	life, cancel := context.WithCancel(context.Background())
 	stop := context.AfterFunc(ctx, cancel)
 	client, err := pdclient.NewClientWithContext(life, caller.Component("tikvx"), cfg.Endpoints,
-		pdclient.SecurityOption{CAPath: cfg.CA, CertPath: cfg.Cert, KeyPath: cfg.Key}, options(cfg)...)
+		pdclient.SecurityOption{CAPath: cfg.CA, CertPath: cfg.Cert, KeyPath: cfg.Key}, options(cfg, life)...)
 	if !stop() && err == nil {
 		client.Close()
 		err = ctx.Err()
@@ -134,7 +135,7 @@ func (c *Client) Close() {
 	c.pd.Close()
 }
 
-func options(cfg Config) []opt.ClientOption {
+func options(cfg Config, life context.Context) []opt.ClientOption {
 	timeout := cfg.Timeout
 	if timeout == 0 {
 		timeout = 3 * time.Second
@@ -143,6 +144,36 @@ func options(cfg Config) []opt.ClientOption {
 		opt.WithEnableRouterClient(cfg.RouterClient),
 		opt.WithInitMetricsOption(cfg.Metrics),
 		opt.WithCustomTimeoutOption(timeout),
+		opt.WithGRPCDialOptions(
+			grpc.WithChainUnaryInterceptor(unaryUntil(life)), grpc.WithChainStreamInterceptor(streamUntil(life)),
+		),
+	}
+}
+
+// unaryUntil ends a connection that is used after the client's life. While the library closes its connections, what it
+// has started before may still make one, which it would then leave behind.
+func unaryUntil(life context.Context) grpc.UnaryClientInterceptor {
+	return func(
+		ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, next grpc.UnaryInvoker,
+		opts ...grpc.CallOption,
+	) error {
+		if err := life.Err(); err != nil {
+			return errors.Join(err, cc.Close())
+		}
+		return next(ctx, method, req, reply, cc, opts...)
+	}
+}
+
+// streamUntil is unaryUntil for streams.
+func streamUntil(life context.Context) grpc.StreamClientInterceptor {
+	return func(
+		ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, next grpc.Streamer,
+		opts ...grpc.CallOption,
+	) (grpc.ClientStream, error) {
+		if err := life.Err(); err != nil {
+			return nil, errors.Join(err, cc.Close())
+		}
+		return next(ctx, desc, cc, method, opts...)
 	}
 }
 

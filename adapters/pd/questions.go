@@ -1,6 +1,7 @@
 package pd
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"slices"
@@ -147,14 +148,19 @@ func regionOptions(n *question) []opt.GetRegionOption {
 	return nil
 }
 
-// regionByEnd asks for the region before the key. PD has no such question for
-// "the end of everything": then the last region is the one that holds the
-// greatest key PD can be asked for.
+// regionByEnd asks for the region whose keys lie just below the key: the one that
+// holds the key, unless it begins there. PD has no such question for "the end of
+// everything": then it is the region that holds the greatest key PD can be asked for.
 func (q *questions) regionByEnd(ctx context.Context, n *question) ([]ports.Region, error) {
-	if len(n.query.Key) == 0 {
+	key := n.query.Key
+	if len(key) == 0 {
 		return one(q.source.GetRegion(ctx, greatest, regionOptions(n)...))
 	}
-	return one(q.source.GetPrevRegion(ctx, n.query.Key, regionOptions(n)...))
+	regions, err := one(q.source.GetRegion(ctx, key, regionOptions(n)...))
+	if err == nil && len(regions) > 0 && bytes.Equal(regions[0].Range.Start, key) {
+		return one(q.source.GetPrevRegion(ctx, key, regionOptions(n)...))
+	}
+	return regions, err
 }
 
 // greatest lies behind every region bound: bounds are keys of users, which TiKV

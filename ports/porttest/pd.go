@@ -162,6 +162,8 @@ func placesKeys(t *testing.T, r *PlacementRig) {
 func placesByEnd(t *testing.T, r *PlacementRig) {
 	for _, region := range r.Regions {
 		regions(t, r.ask(t, ports.Query{Kind: ports.QueryRegionByEnd, Key: region.Range.End}), region)
+		inside := append(slices.Clone(region.Range.Start), 0)
+		regions(t, r.ask(t, ports.Query{Kind: ports.QueryRegionByEnd, Key: inside}), region)
 	}
 }
 
