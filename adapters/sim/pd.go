@@ -80,6 +80,21 @@ func (w *World) allocate() ports.Timestamp {
 	return w.pd.last
 }
 
+// Reserve allocates n consecutive timestamps at once, as PD does for a batch of a client's, and returns the last. All of
+// them have one physical part.
+func (w *World) Reserve(n int) ports.Timestamp {
+	if n < 1 || n >= 1<<ports.LogicalBits {
+		return 0
+	}
+	for {
+		w.allocate()
+		w.pd.last += ports.Timestamp(n - 1)
+		if w.pd.last.Logical() >= int64(n-1) {
+			return w.pd.last
+		}
+	}
+}
+
 // ask begins a question of a client; without a sign of PD it is refused at its deadline.
 func (w *World) ask(q *question, kind happeningKind) {
 	switch {
