@@ -3,7 +3,7 @@ SHELL       := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 MAKEFLAGS   += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo test sim replay cluster bench allocs cover lint fuzz ci
+.PHONY: help demo test sim replay mutants cluster bench allocs cover lint fuzz ci
 
 SEEDS    ?= 200
 FUZZTIME ?= 20s
@@ -43,6 +43,9 @@ sim:         ## simulated workloads with all faults: make sim SEEDS=200
 
 replay:      ## one simulated run again, with its trace: make replay SEED=7
 	@: $${SEED:?make replay SEED=…}; go run ./tests/simrun -replay "$$SEED"
+
+mutants:     ## bugs of other clients, put back one at a time, are found; QUICK=1 takes every fourth
+	@go run ./tests/mutants
 
 cluster:     ## build and start real servers, end-to-end tests and bank on them; QUICK=1 is the short form
 	@go -C tests/cluster run ./run

@@ -1,0 +1,176 @@
+// Command mutants puts bugs that clients of TiKV have had back into this one, one at a time, and lets the simulator and
+// the general properties find them. What survives shows what they are blind to.
+//
+// A mutant is a small patch of a file that is applied with the go command's -overlay; the tree is never touched.
+// The lists in bugs say what each one is, and for which bugs there is none yet, or never.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"time"
+)
+
+func main() {
+	name := flag.String("run", "", "only mutants whose names contain this")
+	quick := flag.Bool("quick", os.Getenv("QUICK") != "", "only every fourth mutant")
+	update := flag.Bool("update", false, "write what killed each into kills.tsv")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	ok, err := hunt(ctx, *name, *quick, *update)
+	if err != nil {
+		fmt.Println("mutants: FAILED", err)
+	}
+	if err != nil || !ok {
+		os.Exit(1)
+	}
+}
+
+// quickStep is the distance of the mutants that a quick hunt takes.
+const quickStep = 4
+
+func hunt(ctx context.Context, name string, quick, update bool) (ok bool, err error) {
+	began := time.Now()
+	h, list, err := prepare(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer func() { _ = os.RemoveAll(h.temp) }()
+	prey := mutants(list, name)
+	if quick {
+		var some []*entry
+		for i := 0; i < len(prey); i += quickStep {
+			some = append(some, prey[i])
+		}
+		prey = some
+	}
+	waiting := 0
+	for _, e := range list {
+		if e.waits != "" {
+			waiting++
+		}
+	}
+	killed, survivors, used := h.all(ctx, prey)
+	for _, s := range survivors {
+		fmt.Printf("mutants: SURVIVED %s: %s\n", s.mutant.name, s.mutant.what)
+	}
+	if err := h.sound(ctx, used); err != nil {
+		return false, err
+	}
+	if update {
+		if err := h.remember(used); err != nil {
+			return false, err
+		}
+	}
+	fmt.Printf("mutants: killed %d of %d (waiting %d) in %.0f s\n", killed, len(prey), waiting, time.Since(began).Seconds())
+	return killed == len(prey), ctx.Err()
+}
+
+func prepare(ctx context.Context) (*hunter, []*entry, error) {
+	list, err := readList()
+	if err != nil {
+		return nil, nil, err
+	}
+	known, err := readKills()
+	if err != nil {
+		return nil, nil, err
+	}
+	root, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}").Output()
+	if err != nil {
+		return nil, nil, fmt.Errorf("no module here: %w", err)
+	}
+	temp, err := os.MkdirTemp("", "mutants")
+	return &hunter{root: strings.TrimSpace(string(root)), temp: temp, known: known}, list, err
+}
+
+// all hunts every mutant, as many at a time as there are processors.
+func (h *hunter) all(ctx context.Context, prey []*entry) (killed int, survivors []result, used kills) {
+	results := make([]chan result, len(prey))
+	next := make(chan int)
+	var workers sync.WaitGroup
+	for i := range results {
+		results[i] = make(chan result, 1)
+	}
+	for range runtime.GOMAXPROCS(0) {
+		workers.Go(func() {
+			for i := range next {
+				results[i] <- h.hunt(ctx, prey[i])
+			}
+		})
+	}
+	go func() {
+		defer close(next)
+		for i := range prey {
+			next <- i
+		}
+	}()
+	used = kills{}
+	for i := range results {
+		r := <-results[i]
+		switch {
+		case r.err != nil:
+			fmt.Printf("%-34s ERROR %v\n", r.mutant.name, r.err)
+			survivors = append(survivors, r)
+		case r.by.what == "":
+			fmt.Printf("%-34s survived, %.1f s, %s\n", r.mutant.name, r.took.Seconds(), r.said)
+			survivors = append(survivors, r)
+		default:
+			fmt.Printf("%-34s %.1f s, %s\n", r.mutant.name, r.took.Seconds(), r.said)
+			used[r.mutant.name] = r.by
+			killed++
+		}
+	}
+	workers.Wait()
+	return killed, survivors, used
+}
+
+// sound runs everything that killed a mutant on the tree as it is, which must survive.
+func (h *hunter) sound(ctx context.Context, used kills) error {
+	plain, err := h.overlay(&entry{name: "unmutated"})
+	if err != nil {
+		return err
+	}
+	last := uint64(0)
+	properties := map[string]bool{}
+	for _, k := range used {
+		last = max(last, k.seed)
+		if k.what != bySeeds {
+			properties[k.what] = true
+		}
+	}
+	if last > 0 {
+		binary, err := h.build(ctx, plain, "unmutated")
+		if err != nil {
+			return err
+		}
+		out, _, err := h.run(ctx, time.Hour, binary, "-seeds", fmt.Sprint(last), "-time", "1h")
+		if err != nil {
+			return fmt.Errorf("the tree as it is does not survive: %s", lastLine(out))
+		}
+		fmt.Printf("%-34s %s\n", "the tree as it is", lastLine(out))
+	}
+	for what := range properties {
+		by, _, _, err := h.property(ctx, plain, kill{what: what}, limit)
+		if err != nil || by.what != "" {
+			return fmt.Errorf("the tree as it is does not survive %s: %w", what, err)
+		}
+	}
+	return nil
+}
+
+// remember writes what killed the mutants; of those that were not hunted it keeps what was known.
+func (h *hunter) remember(used kills) error {
+	for name, k := range used {
+		h.known[name] = k
+	}
+	return os.WriteFile(filepath.Join(h.root, "tests/mutants/kills.tsv"), []byte(h.known.String()), 0o644)
+}
