@@ -108,21 +108,25 @@ func TestGreatLeftoversAreClearedByRegion(t *testing.T) {
 				all = append(all, fmt.Sprintf("k%02d", i))
 			}
 			l := leftover{primary: "a", keys: all, value: "v", ttl: time.Millisecond, size: 512, commit: commit}
-			start, _ := c.leave(l)
+			start, at := c.leave(l)
 			c.w.Run(c.w.Now().Add(100*time.Millisecond), nil) // they expire
-			var found app.Pairs
-			c.must(func(ctx context.Context) (err error) {
-				return c.db.View(ctx, func(ctx context.Context, s *app.Snapshot) (err error) {
-					found, err = s.BatchGet(ctx, byteKeys(all...))
-					return err
+			read := func(keys ...string) (found app.Pairs) {
+				c.must(func(ctx context.Context) error {
+					return c.db.View(ctx, func(ctx context.Context, s *app.Snapshot) (err error) {
+						found, err = s.BatchGet(ctx, byteKeys(keys...))
+						return err
+					})
 				})
-			})
-			require.Len(t, found, map[bool]int{true: 20}[commit])
+				return found
+			}
+			want := map[bool]int{true: 1}[commit]
+			require.Len(t, read("k03", "k15"), 2*want, "one key of each region")
 			c.unlocked(5 * time.Second)
-			require.LessOrEqual(t, c.seen.count(ports.VerbResolveLock), 2, "one for each region")
+			require.Equal(t, 2, c.seen.count(ports.VerbResolveLock), "one for each region")
+			require.Len(t, read(all...), 20*want)
 			for _, k := range all {
 				for _, v := range c.w.Versions([]byte(k)) {
-					require.Equal(t, start, v.StartTS)
+					require.Equal(t, []ports.Timestamp{start, at}, []ports.Timestamp{v.StartTS, v.CommitTS})
 				}
 			}
 		})
