@@ -2,11 +2,13 @@ package rig
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"time"
 )
 
 // Cluster is a PD with its stores.
@@ -35,41 +37,91 @@ func StartUnistore(ctx context.Context, b Binaries, dir string) (*Cluster, error
 	return c, nil
 }
 
+// startTries is how often a raft cluster is started. Its stores sometimes panic while
+// their first regions are split and replicated ("tocommit is out of range").
+const (
+	startTries   = 6
+	startTimeout = 75 * time.Second
+)
+
 // StartRaft starts a PD with three stores and waits until every region has three
 // replicas.
 func StartRaft(ctx context.Context, b Binaries, dir string) (*Cluster, error) {
+	var last error
+	for try := range startTries {
+		home, err := makeDir(dir, fmt.Sprintf("start%d", try+1))
+		if err != nil {
+			return nil, err
+		}
+		bounded, cancel := context.WithTimeout(ctx, startTimeout)
+		c, err := startRaft(bounded, b, home)
+		cancel()
+		if err == nil {
+			return c, nil
+		}
+		last = errors.Join(last, err)
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return nil, last
+}
+
+func startRaft(ctx context.Context, b Binaries, dir string) (*Cluster, error) {
 	c, err := startPD(ctx, b, dir)
 	if err != nil {
 		return nil, err
 	}
+	if err := c.addRaftStores(ctx, b); err != nil {
+		c.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+func (c *Cluster) addRaftStores(ctx context.Context, b Binaries) error {
 	for i := range 3 {
-		_, err = c.addStore(fmt.Sprintf("store%d", i+1), func(address, data string) *exec.Cmd {
+		_, err := c.addStore(fmt.Sprintf("store%d", i+1), func(address, data string) *exec.Cmd {
 			status, _ := freeAddress()
 			cmd := exec.Command(b.Raft, "-pd", c.PD.Address, "-addr", address, "-status-addr", status, "-data-dir", data)
 			cmd.Env = append(os.Environ(), "GOLANG_PROTOBUF_REGISTRATION_CONFLICT=ignore")
 			return cmd
 		})
 		if err != nil {
-			c.Close()
-			return nil, err
+			return err
 		}
 	}
 	// PD would ask for splits at keyspace bounds, which these stores cannot do. The
 	// rule can be removed once the first store has made the cluster.
-	err = await(ctx, "the cluster is bootstrapped", func() (bool, error) {
+	err := await(ctx, "the cluster is bootstrapped", func() (bool, error) {
 		err := c.api(ctx, http.MethodDelete, "config/region-label/rule/keyspaces%2F0", nil, nil)
-		return err == nil, err
+		return err == nil, errors.Join(err, c.fallen())
 	})
 	if err != nil {
-		c.Close()
-		return nil, err
+		return err
 	}
-	replicated := func() (bool, error) { return c.hasRegions(1, 3) }
-	if err = await(ctx, "every region has three replicas", replicated); err != nil {
-		c.Close()
-		return nil, err
+	return c.AwaitReplicas(ctx)
+}
+
+// AwaitReplicas waits until every region has three replicas and a leader, and fails
+// at once when a store has ended.
+func (c *Cluster) AwaitReplicas(ctx context.Context) error {
+	return await(ctx, "every region has three replicas", func() (bool, error) {
+		if err := c.fallen(); err != nil {
+			return false, err
+		}
+		return c.hasRegions(1, 3)
+	})
+}
+
+// fallen is a permanent error when one of the stores has ended by itself.
+func (c *Cluster) fallen() error {
+	for _, s := range c.Stores {
+		if s.running != nil && s.Exited() {
+			return permanent{fmt.Errorf("%s has ended; see %s", s.Name, s.logs)}
+		}
 	}
-	return c, nil
+	return nil
 }
 
 // Close ends every process.

@@ -16,11 +16,15 @@ type region struct {
 	Leader peer   `json:"leader"`
 	Peers  []peer `json:"peers"`
 	Down   []any  `json:"down_peers"`
+	// Pending are peers that have not caught up with their leader.
+	Pending []any `json:"pending_peers"`
 }
 
 type peer struct {
 	ID    uint64 `json:"id"`
 	Store uint64 `json:"store_id"`
+	// Learner is a peer that has no vote yet.
+	Learner bool `json:"is_learner"`
 }
 
 // api calls PD's HTTP interface.
@@ -66,14 +70,20 @@ func (c *Cluster) regions(ctx context.Context) ([]region, error) {
 }
 
 // hasRegions reports whether there are at least that many regions and each has
-// that many replicas and a leader.
+// that many replicas that vote and keep up, and a leader.
 func (c *Cluster) hasRegions(least, replicas int) (bool, error) {
 	list, err := c.regions(context.Background())
 	if err != nil || len(list) < least {
 		return false, err
 	}
 	for _, r := range list {
-		if len(r.Peers) < replicas || r.Leader.ID == 0 {
+		voters := 0
+		for _, p := range r.Peers {
+			if !p.Learner {
+				voters++
+			}
+		}
+		if voters < replicas || r.Leader.ID == 0 || len(r.Pending) > 0 {
 			return false, nil
 		}
 	}

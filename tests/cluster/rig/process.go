@@ -5,6 +5,7 @@ package rig
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -55,6 +56,16 @@ func (p *Process) Kill() {
 	p.running = nil
 }
 
+// Exited reports whether the server has ended by itself.
+func (p *Process) Exited() bool {
+	select {
+	case <-p.exited:
+		return true
+	default:
+		return false
+	}
+}
+
 // Stop freezes the server: its sockets stay open and nothing is answered.
 func (p *Process) Stop() error { return p.running.Process.Signal(syscall.SIGSTOP) }
 
@@ -74,6 +85,9 @@ func freeAddress() (string, error) {
 	return l.Addr().String(), nil
 }
 
+// permanent is an error that waiting does not mend.
+type permanent struct{ error }
+
 // await polls a condition until it holds or ctx ends; what says what is awaited.
 func await(ctx context.Context, what string, holds func() (bool, error)) error {
 	tick := time.NewTicker(50 * time.Millisecond)
@@ -86,6 +100,9 @@ func await(ctx context.Context, what string, holds func() (bool, error)) error {
 		}
 		if err != nil {
 			last = err
+		}
+		if errors.As(err, new(permanent)) {
+			return fmt.Errorf("waited in vain until %s: %w", what, err)
 		}
 		select {
 		case <-ctx.Done():

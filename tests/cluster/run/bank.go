@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/tikvx/tikvx"
@@ -87,8 +89,33 @@ func runBank(ctx context.Context, db bank.DB, sum *result, events func(*bank.Ban
 	return nil
 }
 
+// onRaft runs the bank on a cluster of its own for each kind of broken store: those
+// that were killed do not always come back, since these stores lose what they had
+// not synced.
 func onRaft(ctx context.Context, binaries rig.Binaries, dir string, quick bool, sum *result) error {
 	say("PD and three Raft stores")
+	err := onRaftCluster(ctx, binaries, filepath.Join(dir, "killed"), sum, func(f faults) error {
+		if err := f.killLeader(ctx); err != nil {
+			return fmt.Errorf("kill the leading store: %w", err)
+		}
+		if err := f.restartPD(ctx); err != nil {
+			return fmt.Errorf("restart PD: %w", err)
+		}
+		return pause(ctx, 3*time.Second)
+	})
+	if err != nil || quick {
+		return err
+	}
+	say("PD and three Raft stores, anew")
+	return onRaftCluster(ctx, binaries, filepath.Join(dir, "frozen"), sum, func(f faults) error {
+		if err := f.freezeLeader(ctx); err != nil {
+			return fmt.Errorf("freeze the leading store: %w", err)
+		}
+		return nil
+	})
+}
+
+func onRaftCluster(ctx context.Context, binaries rig.Binaries, dir string, sum *result, events func(faults) error) error {
 	cluster, err := rig.StartRaft(ctx, binaries, dir)
 	if err != nil {
 		return err
@@ -100,19 +127,7 @@ func onRaft(ctx context.Context, binaries rig.Binaries, dir string, quick bool, 
 	}
 	defer client.Close(ctx) //nolint:errcheck // the run is over
 	return runBank(ctx, db{client}, sum, func(b *bank.Bank) error {
-		f := faults{cluster: cluster, bank: b, sum: sum}
-		if err := f.killLeader(ctx); err != nil {
-			return fmt.Errorf("kill the leading store: %w", err)
-		}
-		if !quick {
-			if err := f.freezeLeader(ctx); err != nil {
-				return fmt.Errorf("freeze the leading store: %w", err)
-			}
-		}
-		if err := f.restartPD(ctx); err != nil {
-			return fmt.Errorf("restart PD: %w", err)
-		}
-		return pause(ctx, 3*time.Second)
+		return events(faults{cluster: cluster, bank: b, sum: sum})
 	})
 }
 
@@ -130,17 +145,14 @@ func (f *faults) killLeader(ctx context.Context) error {
 		return err
 	}
 	victim.Kill()
-	if err := f.recover(ctx, victim, time.Now()); err != nil {
-		return err
-	}
-	return victim.Restart()
+	return f.recover(ctx, victim, time.Now())
 }
 
 // freezeFor is how long a store is frozen.
 const freezeFor = 20 * time.Second
 
 func (f *faults) freezeLeader(ctx context.Context) error {
-	victim := f.cluster.Stores[1]
+	victim := f.cluster.Stores[0]
 	say("  %s leads everything and is frozen", victim.Name)
 	if err := f.leadAndRun(ctx, victim); err != nil {
 		return err
@@ -196,6 +208,7 @@ func (f *faults) recover(ctx context.Context, victim *rig.Process, broken time.T
 	if err := pause(ctx, 4*time.Second); err != nil {
 		return err
 	}
+	f.timeline(broken, elected)
 	full, ok := fullRate(f.bank.Committed(), broken, before)
 	if !ok {
 		return errors.New("the bank did not come back to half of its rate within 4 s of the election")
@@ -205,6 +218,18 @@ func (f *faults) recover(ctx context.Context, victim *rig.Process, broken time.T
 		elected.Sub(broken).Round(time.Millisecond), after.Round(time.Millisecond))
 	f.sum.afterElection = max(f.sum.afterElection, after)
 	return nil
+}
+
+// timeline says how many transfers were committed in each second since something
+// broke.
+func (f *faults) timeline(broken, elected time.Time) {
+	commits := f.bank.Committed()
+	var text strings.Builder
+	for from := broken.Add(-2 * time.Second); from.Before(time.Now()); from = from.Add(time.Second) {
+		fmt.Fprintf(&text, " %.0f", rate(commits, from, from.Add(time.Second))*float64(time.Second/window))
+	}
+	say("  committed a second, from 2 s before; elected after %v:%s", elected.Sub(broken).Round(time.Millisecond),
+		text.String())
 }
 
 // window is the width in which rates are measured.
