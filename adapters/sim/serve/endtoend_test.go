@@ -120,6 +120,7 @@ func TestTransactions(t *testing.T) {
 // TestLostReplies: a reply that is lost on a connection that goes on is noticed at the deadline, and its write is
 // reported as unknown, though it took effect.
 func TestLostReplies(t *testing.T) {
+	t.Parallel()
 	db, c := openClient(t, sim.Config{RawKeys: true})
 	raw := db.Raw(tikvx.Atomic())
 	require.NoError(t, raw.Put(t.Context(), []byte("k"), []byte("0")))
@@ -149,6 +150,7 @@ func TestLostReplies(t *testing.T) {
 // TestLostCommit: the reply to the commit of the primary is lost; the transaction is then reported as unknown, or
 // found to be committed, and its locks are resolved by the next reader.
 func TestLostCommit(t *testing.T) {
+	t.Parallel()
 	db, c := openClient(t, sim.Config{})
 	c.Do(func(w *sim.World) { require.NoError(t, w.Script("lose-reply verb=Commit primary")) })
 	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
@@ -170,6 +172,7 @@ func TestLostCommit(t *testing.T) {
 
 // TestHungLeader: calls go on with the new leader while the old one holds its connections open and says nothing.
 func TestHungLeader(t *testing.T) {
+	t.Parallel()
 	db, c := openClient(t, sim.Config{RawKeys: true})
 	raw := db.Raw()
 	require.NoError(t, raw.Put(t.Context(), []byte("k"), []byte("0")))
@@ -189,6 +192,7 @@ func TestHungLeader(t *testing.T) {
 // TestCounterUnderFaults: every swap that was reported as applied counts, none that was reported as not applied does,
 // and only those whose outcome is unknown are in doubt.
 func TestCounterUnderFaults(t *testing.T) {
+	t.Parallel()
 	faults := sim.FaultsOf(sim.FaultRequestLost, sim.FaultReplyLost, sim.FaultReset, sim.FaultBusy, sim.FaultSplit,
 		sim.FaultTransfer, sim.FaultSlow, sim.FaultStalePD)
 	db, c := openClient(t, sim.Config{RawKeys: true, Seed: 7, Faults: faults, Disturbance: 50 * time.Millisecond})
