@@ -41,6 +41,43 @@ func TestSnapshots(t *testing.T) {
 	}
 }
 
+func TestUnseenValues(t *testing.T) {
+	store := kept{versions: map[string][]check.Version{"a": {one(10, 15, "v")}}}
+	require.Empty(t, check.Snapshots([]check.Read{{TS: 15, Key: "a", Found: true, Unseen: true}, {TS: 14, Key: "a"}}, store))
+	require.Len(t, check.Snapshots([]check.Read{{TS: 14, Key: "a", Found: true, Unseen: true}}, store), 1)
+}
+
+func TestNewest(t *testing.T) {
+	store := kept{versions: map[string][]check.Version{
+		"a": {{Start: 30, Commit: 35, Deleted: true}, one(20, 25, "new"), one(10, 15, "old")},
+	}}
+	told := []check.Txn{{Start: 10, Ended: 100, Outcome: check.Committed}, {Start: 20, Ended: 200, Outcome: check.Committed},
+		{Start: 30, Ended: 300, Outcome: check.Unknown}}
+	read := func(began ports.Instant, to ports.Timestamp, value string) check.Latest {
+		return check.Latest{Began: began, To: to, Key: "a", Found: value != "", Value: value}
+	}
+	for _, good := range []check.Latest{
+		read(50, 14, ""), read(50, 40, ""), read(50, 40, "old"), read(50, 40, "new"), read(150, 40, "old"),
+		read(250, 40, "new"), read(250, 40, ""), read(350, 40, "new"),
+	} {
+		require.Empty(t, check.Newest([]check.Latest{good}, told, store), "%+v", good)
+	}
+	for _, bad := range []check.Latest{
+		read(50, 14, "old"), read(50, 24, "new"), read(150, 24, ""), read(250, 40, "old"), read(250, 34, ""),
+		read(50, 40, "other"),
+	} {
+		require.Len(t, check.Newest([]check.Latest{bad}, told, store), 1, "%+v", bad)
+	}
+}
+
+func TestAtomic(t *testing.T) {
+	store := kept{versions: map[string][]check.Version{
+		"a": {one(20, 25, ""), one(10, 15, "")}, "b": {one(20, 25, "")}, "c": {one(10, 16, "")},
+	}}
+	require.Empty(t, check.Atomic([]string{"a", "b"}, store))
+	require.Len(t, check.Atomic([]string{"a", "b", "c"}, store), 1)
+}
+
 func TestWriteSkewIsAllowed(t *testing.T) {
 	// Two transactions read both keys and write one each: snapshot isolation lets
 	// them pass.

@@ -1,6 +1,10 @@
 package check
 
-import "github.com/tikvx/tikvx/ports"
+import (
+	"slices"
+
+	"github.com/tikvx/tikvx/ports"
+)
 
 // Version is one committed version of a key.
 type Version struct {
@@ -12,6 +16,17 @@ type Version struct {
 // Read is what a snapshot returned for a key.
 type Read struct {
 	TS    ports.Timestamp
+	Key   string
+	Found bool
+	Value string
+	// Unseen: only whether the key was there is known, not its value.
+	Unseen bool
+}
+
+// Latest is a read of the newest version. It began at an instant, and had ended before the oracle gave To.
+type Latest struct {
+	Began ports.Instant
+	To    ports.Timestamp
 	Key   string
 	Found bool
 	Value string
@@ -30,6 +45,8 @@ const (
 // Txn is one transaction as its client saw it. Receipt is a key that no other
 // transaction writes.
 type Txn struct {
+	// Task is whose it was.
+	Task         string
 	Start        ports.Timestamp
 	Receipt      string
 	Began, Ended ports.Instant
@@ -39,8 +56,19 @@ type Txn struct {
 
 // History is what the clients of a run were told.
 type History struct {
-	Reads []Read
-	Txns  []Txn
+	Reads  []Read
+	Latest []Latest
+	Txns   []Txn
+}
+
+// Wrong holds a history against a store in every way. keys are all that were written, receipts left out.
+func (h *History) Wrong(keys []string, store Store) []string {
+	all := slices.Clone(keys)
+	for _, t := range h.Txns {
+		all = append(all, t.Receipt)
+	}
+	return slices.Concat(Snapshots(h.Reads, store), Newest(h.Latest, h.Txns, store), Writers(keys, store), Atomic(all, store),
+		Outcomes(h.Txns, store), External(h.Txns, store))
 }
 
 // Store answers what the cluster really kept.

@@ -17,7 +17,7 @@ func Snapshots(reads []Read, store Store) []string {
 		switch {
 		case found != r.Found:
 			wrong = append(wrong, fmt.Sprintf("read of %q at %d: found=%v, the stores say %v", r.Key, r.TS, r.Found, found))
-		case found && string(want.Value) != r.Value:
+		case found && !r.Unseen && string(want.Value) != r.Value:
 			wrong = append(wrong, fmt.Sprintf("read of %q at %d: not the version committed at %d", r.Key, r.TS, want.Commit))
 		}
 	}
@@ -36,6 +36,51 @@ func Writers(keys []string, store Store) []string {
 				wrong = append(wrong, fmt.Sprintf("writers of %q overlap: %d to %d, and %d to %d", k,
 					list[i-1].Start, list[i-1].Commit, list[i].Start, list[i].Commit))
 			}
+		}
+	}
+	return wrong
+}
+
+// Newest reports every read of the newest version that returned one which was replaced, as somebody had been told, before
+// the read began, or one that came after it had ended.
+func Newest(reads []Latest, txns []Txn, store Store) []string {
+	ended := map[ports.Timestamp]ports.Instant{}
+	for _, t := range txns {
+		if t.Outcome == Committed {
+			ended[t.Start] = t.Ended
+		}
+	}
+	var wrong []string
+	versions := cache{store: store, known: map[string][]Version{}}
+	for _, r := range reads {
+		fits := !r.Found
+		for _, v := range versions.of(r.Key) {
+			if v.Commit > r.To {
+				break
+			}
+			same := v.Deleted != r.Found && (v.Deleted || string(v.Value) == r.Value)
+			if at, known := ended[v.Start]; known && at < r.Began {
+				fits = same // what came before is of the past
+			}
+			fits = fits || same
+		}
+		if !fits {
+			wrong = append(wrong, fmt.Sprintf("read of the newest %q up to %d: not a version of then", r.Key, r.To))
+		}
+	}
+	return wrong
+}
+
+// Atomic reports every transaction that is committed at more than one timestamp.
+func Atomic(keys []string, store Store) []string {
+	var wrong []string
+	commits := map[ports.Timestamp]ports.Timestamp{}
+	for _, k := range keys {
+		for _, v := range store.Versions(k) {
+			if at, ok := commits[v.Start]; ok && at != v.Commit {
+				wrong = append(wrong, fmt.Sprintf("%d is committed at %d, and on %q at %d", v.Start, at, k, v.Commit))
+			}
+			commits[v.Start] = v.Commit
 		}
 	}
 	return wrong

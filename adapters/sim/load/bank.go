@@ -8,6 +8,7 @@ import (
 
 	"github.com/tikvx/tikvx/adapters/sim/check"
 	"github.com/tikvx/tikvx/app"
+	"github.com/tikvx/tikvx/ports"
 )
 
 // Bank is a number of accounts that start with the same balance. Money moves between
@@ -40,25 +41,44 @@ func (b *Bank) Setup(ctx context.Context, db *app.Client) error {
 	})
 }
 
-// Transfer moves an amount, or what there is, and writes the receipt.
+// Transfer moves an amount, or what there is, and writes the receipt. The transaction is run until it meets no conflict.
 func (b *Bank) Transfer(ctx context.Context, db *app.Client, from, to int, amount uint64, receipt string) Transfer {
+	return b.move([]int{from, to}, amount, receipt, func(fn func(context.Context, *app.Txn) error) error {
+		return db.Update(ctx, fn)
+	})
+}
+
+// Chain moves an amount along distinct accounts, from each to the next, or what there is; otherwise as Transfer, but the
+// transaction is run once only.
+func (b *Bank) Chain(ctx context.Context, db *app.Client, accounts []int, amount uint64, receipt string) Transfer {
+	return b.move(accounts, amount, receipt, func(fn func(context.Context, *app.Txn) error) error {
+		return once(ctx, db, fn)
+	})
+}
+
+func (b *Bank) move(accounts []int, amount uint64, receipt string,
+	run func(func(context.Context, *app.Txn) error) error) Transfer {
 	t := Transfer{Txn: check.Txn{Receipt: "receipt/" + receipt}}
-	t.Err = db.Update(ctx, func(ctx context.Context, tx *app.Txn) error {
+	t.Err = run(func(ctx context.Context, tx *app.Txn) error {
 		t.Txn.Start = tx.StartTS()
 		t.Runs++
-		source, err := t.read(ctx, tx, from)
-		if err != nil {
-			return err
+		balances := make([]uint64, len(accounts))
+		for i, a := range accounts {
+			var err error
+			if balances[i], err = t.read(ctx, tx, a); err != nil {
+				return err
+			}
 		}
-		target, err := t.read(ctx, tx, to)
-		if err != nil {
-			return err
+		for i := range balances[1:] {
+			moved := min(amount, balances[i])
+			balances[i], balances[i+1] = balances[i]-moved, balances[i+1]+moved
 		}
-		moved := min(amount, source)
-		return errors.Join(
-			tx.Put(account(from), balance(source-moved)), tx.Put(account(to), balance(target+moved)),
-			tx.Insert([]byte(t.Txn.Receipt), balance(moved)),
-		)
+		for i, a := range accounts {
+			if err := tx.Put(account(a), balance(balances[i])); err != nil {
+				return err
+			}
+		}
+		return tx.Insert([]byte(t.Txn.Receipt), []byte("moved"))
 	})
 	t.Txn.Outcome, t.Txn.Note = outcome(app.OutcomeOf(t.Err)), note(t.Err)
 	return t
@@ -76,6 +96,18 @@ func (t *Transfer) read(ctx context.Context, tx *app.Txn, i int) (uint64, error)
 		return 0, fmt.Errorf("account %d: %w", i, err)
 	}
 	return binary.BigEndian.Uint64(value), nil
+}
+
+// Newest reads the newest balance of an account. When it began is the caller's to know.
+func (b *Bank) Newest(ctx context.Context, db *app.Client, i int) (r check.Latest, err error) {
+	r.Key = string(account(i))
+	value, err := db.SnapshotAt(ports.MaxTimestamp).Get(ctx, account(i))
+	if err != nil && !errors.Is(err, app.ErrNotFound) {
+		return r, err
+	}
+	r.Found, r.Value = err == nil, string(value)
+	r.To, err = db.Timestamp(ctx)
+	return r, err
 }
 
 // Total sums all balances in one snapshot, and returns what it read.

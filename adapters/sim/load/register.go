@@ -66,8 +66,11 @@ func (r *RegisterLoad) Setup(context.Context, *app.Client) error { return nil }
 // Done implements [Workload].
 func (r *RegisterLoad) Done() Tally { return r.tally }
 
+// Txns implements [Workload].
+func (r *RegisterLoad) Txns() []check.Txn { return nil }
+
 // Step implements [Workload].
-func (r *RegisterLoad) Step(t *Task) {
+func (r *RegisterLoad) Step(t *Task) error {
 	client, ok := r.clients[t.Name]
 	if !ok {
 		client = len(r.clients)
@@ -79,19 +82,19 @@ func (r *RegisterLoad) Step(t *Task) {
 	op := RegisterOp{Register: t.choose(r.registers), Client: client, Began: t.World.Now()}
 	value, err := raw.Get(ctx, register(op.Register))
 	if err != nil && !errors.Is(err, app.ErrNotFound) {
-		return
+		return err
 	}
 	op.Found, op.Ended = string(value), t.World.Now()
 	r.Ops = append(r.Ops, op)
 	if t.choose(3) == 0 {
-		return
+		return nil
 	}
-	r.swap(ctx, t, raw, op)
+	return r.swap(ctx, t, raw, op)
 }
 
 // swap replaces what was read. It is kept as unknown until it is answered: a client
 // that crashes meanwhile may have written.
-func (r *RegisterLoad) swap(ctx context.Context, t *Task, raw *app.Raw, op RegisterOp) {
+func (r *RegisterLoad) swap(ctx context.Context, t *Task, raw *app.Raw, op RegisterOp) error {
 	op.Kind, op.Old, op.New, op.Began = RegisterSwap, op.Found, t.unique(), t.World.Now()
 	op.Found, op.Unknown = "", true
 	at := len(r.Ops)
@@ -113,6 +116,10 @@ func (r *RegisterLoad) swap(ctx context.Context, t *Task, raw *app.Raw, op Regis
 	}
 	op.Ended = t.World.Now()
 	r.Ops[at] = op
+	if op.Unknown {
+		return nil // a swap is lost with a connection that breaks, if only because its store was down long ago
+	}
+	return err
 }
 
 // Settle implements [Workload].

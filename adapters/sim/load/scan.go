@@ -39,61 +39,96 @@ func (s *ScanLoad) Setup(context.Context, *app.Client) error { return nil }
 // Done implements [Workload].
 func (s *ScanLoad) Done() Tally { return s.tally }
 
+// Txns implements [Workload].
+func (s *ScanLoad) Txns() []check.Txn { return s.history.Txns }
+
 // Step implements [Workload].
-func (s *ScanLoad) Step(t *Task) {
+func (s *ScanLoad) Step(t *Task) error {
 	ctx, cancel := t.context()
 	defer cancel()
 	if t.choose(3) == 0 {
-		s.scan(ctx, t)
-		return
+		return s.scan(ctx, t)
 	}
 	began := t.World.Now()
-	done := check.Txn{Receipt: "receipt/" + t.unique()}
-	i, remove := t.choose(s.pairs), t.choose(2) == 0
-	err := t.DB.Update(ctx, func(ctx context.Context, tx *app.Txn) error {
-		done.Start = tx.StartTS()
-		return s.write(ctx, tx, i, remove, done.Receipt)
-	})
-	done.Began, done.Ended = began, t.World.Now()
-	done.Outcome, done.Note = outcome(app.OutcomeOf(err)), note(err)
-	s.history.Txns = append(s.history.Txns, done)
+	w := pairWrite{
+		done: check.Txn{Receipt: "receipt/" + t.unique(), Task: t.Name}, pair: t.choose(s.pairs),
+		remove: t.choose(2) == 0, again: t.choose(2) == 0, probe: -1,
+	}
+	if t.choose(3) == 0 {
+		w.probe = t.choose(s.pairs)
+	}
+	err := t.DB.Update(ctx, w.run)
+	w.done.Began, w.done.Ended = began, t.World.Now()
+	w.done.Outcome, w.done.Note = outcome(app.OutcomeOf(err)), note(err)
+	s.history.Txns = append(s.history.Txns, w.done)
+	s.history.Reads = append(s.history.Reads, w.reads...)
+	s.history.Reads = append(s.history.Reads, w.proven(err)...)
 	s.tally.count(app.OutcomeOf(err))
+	return unhealthy(err)
 }
 
-// write changes a pair; what is not there is inserted, so that TiKV's own check of
+// pairWrite is a transaction that changes a pair.
+type pairWrite struct {
+	done check.Txn
+	pair int
+	// remove deletes the pair if it is there; again deletes and inserts it anew.
+	remove, again bool
+	// probe is a pair of which it promises that its left key is absent: inserted, and deleted again. -1: none.
+	probe int
+	reads []check.Read
+}
+
+// run changes a pair; what is not there is inserted, so that TiKV's own check of
 // existence is held against what the transaction has read.
-func (s *ScanLoad) write(ctx context.Context, tx *app.Txn, i int, remove bool, receipt string) error {
-	value, err := tx.Get(ctx, left(i))
+func (w *pairWrite) run(ctx context.Context, tx *app.Txn) error {
+	w.done.Start = tx.StartTS()
+	l, r, mine := left(w.pair), right(w.pair), []byte(w.done.Receipt)
+	value, err := tx.Get(ctx, l)
 	if err != nil && !errors.Is(err, app.ErrNotFound) {
 		return err
 	}
-	s.history.Reads = append(s.history.Reads, check.Read{
-		TS: tx.StartTS(), Key: string(left(i)), Found: err == nil, Value: string(value),
-	})
-	mine := []byte(receipt)
+	w.reads = append(w.reads, check.Read{TS: tx.StartTS(), Key: string(l), Found: err == nil, Value: string(value)})
 	switch {
 	case err != nil:
-		err = errors.Join(tx.Insert(left(i), mine), tx.Insert(right(i), mine))
-	case remove:
-		err = errors.Join(tx.Delete(left(i)), tx.Delete(right(i)))
+		err = errors.Join(tx.Insert(l, mine), tx.Insert(r, mine))
+	case w.again:
+		err = errors.Join(tx.Delete(l), tx.Delete(r), tx.Insert(l, mine), tx.Insert(r, mine))
+	case w.remove:
+		err = errors.Join(tx.Delete(l), tx.Delete(r))
 	default:
-		err = errors.Join(tx.Put(left(i), mine), tx.Put(right(i), mine))
+		err = errors.Join(tx.Put(l, mine), tx.Put(r, mine))
 	}
-	return errors.Join(err, tx.Put([]byte(receipt), []byte("r")))
+	if w.probe >= 0 && w.probe != w.pair {
+		err = errors.Join(err, tx.Insert(left(w.probe), mine), tx.Delete(left(w.probe)))
+	}
+	return errors.Join(err, tx.Put([]byte(w.done.Receipt), []byte("r")))
 }
 
-func (s *ScanLoad) scan(ctx context.Context, t *Task) {
+// proven returns what the outcome says about keys that had to be absent: they were when the transaction is committed;
+// when it failed because one was there, that one was.
+func (w *pairWrite) proven(err error) []check.Read {
+	var exists *app.Error
+	switch {
+	case err == nil && w.probe >= 0 && w.probe != w.pair:
+		return []check.Read{{TS: w.done.Start, Key: string(left(w.probe))}}
+	case errors.Is(err, app.ErrKeyExists) && errors.As(err, &exists):
+		return []check.Read{{TS: w.done.Start, Key: string(exists.Key), Found: true, Unseen: true}}
+	}
+	return nil
+}
+
+func (s *ScanLoad) scan(ctx context.Context, t *Task) error {
 	snap, err := t.DB.Snapshot(ctx)
 	if err != nil {
-		return
+		return err
 	}
 	up, err := collect(ctx, snap, "pair/")
 	if err != nil {
-		return
+		return err
 	}
 	down, err := collect(ctx, snap, "pair/", app.Reverse())
 	if err != nil {
-		return
+		return err
 	}
 	slices.Reverse(down)
 	if !slices.EqualFunc(up, down, func(a, b app.KV) bool {
@@ -115,6 +150,7 @@ func (s *ScanLoad) scan(ctx context.Context, t *Task) {
 			s.wrong = append(s.wrong, fmt.Sprintf("scan at %d: half of pair %d", snap.TS(), i))
 		}
 	}
+	return nil
 }
 
 func collect(ctx context.Context, snap *app.Snapshot, prefix string, opts ...app.ScanOption) ([]app.KV, error) {
@@ -141,8 +177,7 @@ func (s *ScanLoad) Settle(ctx context.Context, db *app.Client) error {
 
 // Check implements [Workload].
 func (s *ScanLoad) Check(store check.Store) []string {
-	return slices.Concat(s.wrong, check.Snapshots(s.history.Reads, store), check.Writers(s.keys(), store),
-		check.Outcomes(s.history.Txns, store), check.External(s.history.Txns, store))
+	return slices.Concat(s.wrong, s.history.Wrong(s.keys(), store))
 }
 
 // keys returns every key that is ever written, receipts left out.

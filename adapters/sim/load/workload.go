@@ -2,6 +2,7 @@ package load
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"time"
 
@@ -21,8 +22,10 @@ type Workload interface {
 	Splits() [][]byte
 	// Setup prepares the data; it may be called again when it failed.
 	Setup(ctx context.Context, db *app.Client) error
-	// Step does one thing and keeps what it was told.
-	Step(t *Task)
+	// Step does one thing and keeps what it was told. It returns an error that has no place in a healthy cluster.
+	Step(t *Task) error
+	// Txns returns all transactions that have ended.
+	Txns() []check.Txn
 	// Settle reads everything that was written, which makes the client resolve what
 	// others have left behind. The cluster is healed and nobody else uses it.
 	Settle(ctx context.Context, db *app.Client) error
@@ -84,6 +87,27 @@ func outcome(o app.Outcome) check.Outcome {
 		return check.Unknown
 	}
 	return check.Unknown
+}
+
+// once runs a transaction once: a conflict is an answer like another.
+func once(ctx context.Context, db *app.Client, fn func(context.Context, *app.Txn) error) error {
+	tx, err := db.Begin(ctx)
+	if err != nil {
+		return err
+	}
+	if err := fn(ctx, tx); err != nil {
+		return errors.Join(err, tx.Rollback(ctx))
+	}
+	_, err = tx.Commit(ctx)
+	return err
+}
+
+// unhealthy returns an error unless it is one that can happen in a healthy cluster: somebody else was faster.
+func unhealthy(err error) error {
+	if errors.Is(err, app.ErrConflict) || errors.Is(err, app.ErrKeyExists) {
+		return nil
+	}
+	return err
 }
 
 // note is the text of an error, empty for none.

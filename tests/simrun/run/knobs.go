@@ -23,7 +23,7 @@ func knobs(w *sim.World) sm.Knobs {
 	k.ScanPage = draw(w, k.ScanPage, 5, 1)
 	k.ResolveLiteKeys = draw(w, k.ResolveLiteKeys, 2)
 	k.TxnStatusEntries = draw(w, k.TxnStatusEntries, 4)
-	k.LockTTL = draw(w, k.LockTTL, 500*time.Millisecond)
+	k.LockTTL = draw(w, k.LockTTL, 500*time.Millisecond, 2*time.Millisecond)
 	return k
 }
 

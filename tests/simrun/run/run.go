@@ -5,9 +5,11 @@ package run
 import (
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/tikvx/tikvx/adapters/sim"
+	"github.com/tikvx/tikvx/adapters/sim/check"
 	"github.com/tikvx/tikvx/adapters/sim/embed"
 	"github.com/tikvx/tikvx/adapters/sim/load"
 	"github.com/tikvx/tikvx/app"
@@ -24,6 +26,11 @@ const (
 	turmoil = 5 * time.Second
 	calm    = 45 * time.Second
 	audit   = 60 * time.Second
+	// One seed in healthy has no faults. Nothing may go wrong there, nor after the audit, where each task does a few
+	// more steps, and none may take longer than patience.
+	healthy  = 8
+	again    = 3
+	patience = 3 * time.Second
 )
 
 // Enough is the number of seeds from which every fault must have happened.
@@ -87,14 +94,21 @@ type simulation struct {
 	report   Report
 	workload load.Workload
 	world    *sim.World
-	knobs    sm.Knobs
-	tasks    []*sim.Task
+	// sound: there are no faults.
+	sound bool
+	knobs sm.Knobs
+	tasks []*sim.Task
+	users map[string]*load.Task
 	// crashed clients take their tasks with them.
 	crashed map[*sim.Task]bool
 }
 
 func (r *simulation) prepare(trace io.Writer) error {
-	chooser := sim.NewSwarm(r.report.Seed, sim.AllFaults)
+	faults := sim.AllFaults
+	if r.sound = r.report.Seed%healthy == healthy-1; r.sound {
+		faults = 0
+	}
+	chooser := sim.NewSwarm(r.report.Seed, faults)
 	r.report.Dealt = chooser.String()
 	world, err := sim.New(sim.Config{
 		Seed: r.report.Seed, Chooser: chooser, Faults: chooser.Faults(), Splits: r.workload.Splits(),
@@ -103,7 +117,7 @@ func (r *simulation) prepare(trace io.Writer) error {
 	if err != nil {
 		return err
 	}
-	r.world, r.crashed = world, map[*sim.Task]bool{}
+	r.world, r.users, r.crashed = world, map[string]*load.Task{}, map[*sim.Task]bool{}
 	r.knobs = knobs(world)
 	return nil
 }
@@ -112,6 +126,9 @@ func (r *simulation) prepare(trace io.Writer) error {
 func (r *simulation) turmoil() {
 	w := r.world
 	end := w.Now().Add(turmoil)
+	if r.sound {
+		end = w.Now().Add(turmoil / 10) // much happens where nothing goes wrong
+	}
 	for c := range clients {
 		db, process := r.open(fmt.Sprintf("c%d", c+1), r.report.Seed+uint64(c))
 		var own []*sim.Task
@@ -120,7 +137,7 @@ func (r *simulation) turmoil() {
 			own = append(own, w.Go(name, func(*sim.Task) { r.work(db, name, end) }))
 		}
 		r.tasks = append(r.tasks, own...)
-		if c == clients-1 {
+		if c == clients-1 && !r.sound {
 			at := w.Now().Add(turmoil/4 + time.Duration(w.Choose(sim.SiteWorkload, 64))*turmoil/128)
 			w.After(at, func() {
 				process.Crash()
@@ -137,8 +154,21 @@ func (r *simulation) turmoil() {
 
 func (r *simulation) work(db *app.Client, name string, end ports.Instant) {
 	t := &load.Task{World: r.world, DB: db, Name: name}
+	r.users[name] = t
 	for r.world.Now() < end {
-		r.workload.Step(t)
+		r.step(t, r.sound)
+	}
+}
+
+// step lets a task do one thing; where all is well it must succeed, and soon.
+func (r *simulation) step(t *load.Task, well bool) {
+	began := r.world.Now()
+	switch err := r.workload.Step(t); {
+	case !well:
+	case err != nil:
+		r.wrong("%s failed in a healthy cluster: %v", t.Name, err)
+	case r.world.Now() > began.Add(patience):
+		r.wrong("%s needed %v in a healthy cluster", t.Name, r.world.Now().Sub(began))
 	}
 }
 
@@ -177,10 +207,75 @@ func (r *simulation) calm() {
 		}
 		return
 	}
+	r.swept(r.ended())
 	r.settle()
+	r.goOn()
 	r.report.Wrong = append(r.report.Wrong, r.workload.Check(load.Kept{World: w})...)
 	if register, ok := r.workload.(*load.RegisterLoad); ok {
 		r.report.Wrong = append(r.report.Wrong, linearizable(register.Ops)...)
+	}
+}
+
+// goOn lets the clients that are left do a few more things in the healed cluster.
+func (r *simulation) goOn() {
+	w := r.world
+	before := len(r.workload.Txns())
+	old := r.tasks
+	r.tasks = nil
+	for _, t := range old {
+		if user := r.users[t.Name()]; !r.crashed[t] && user != nil {
+			r.tasks = append(r.tasks, w.Go(t.Name()+".again", func(*sim.Task) {
+				for range again {
+					r.step(user, true)
+				}
+			}))
+		}
+	}
+	if !r.until(w.Now().Add(calm), r.finished) {
+		r.wrong("clients hang in a healed cluster")
+		return
+	}
+	late := map[ports.Timestamp]bool{}
+	for _, t := range r.workload.Txns()[before:] {
+		late[t.Start] = true
+	}
+	r.swept(late)
+}
+
+// ended returns the transactions that must not have left any lock once their clients have had time: those that were
+// committed, and, if no prewrite can come once more when it is over, those that were aborted.
+func (r *simulation) ended() map[ports.Timestamp]bool {
+	counts := r.world.Counts()
+	clean := map[ports.Timestamp]bool{}
+	gone := map[string]bool{}
+	for t := range r.crashed {
+		gone[t.Name()] = true
+	}
+	once := counts[sim.FaultDuplicate]+counts[sim.FaultLateDuplicate] == 0
+	for _, t := range r.workload.Txns() {
+		if !gone[t.Task] && (t.Outcome == check.Committed || t.Outcome == check.Aborted && once) {
+			clean[t.Start] = true
+		}
+	}
+	return clean
+}
+
+// swept waits until transactions that have ended hold no locks any more, although nobody meets them.
+func (r *simulation) swept(ended map[ports.Timestamp]bool) {
+	held := func() int {
+		return slices.IndexFunc(r.world.Locks(), func(l ports.Lock) bool { return ended[l.StartTS] })
+	}
+	end := r.world.Now().Add(calm)
+	for held() >= 0 {
+		if r.world.Now() >= end {
+			l := r.world.Locks()[held()]
+			r.wrong("%d has ended and still locks %q", l.StartTS, l.Key)
+			return
+		}
+		next := r.world.Now().Add(time.Second)
+		r.until(next, func() bool { return false })
+		r.world.After(next, func() {})
+		r.world.Step()
 	}
 }
 
