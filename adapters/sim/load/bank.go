@@ -41,15 +41,16 @@ func (b *Bank) Setup(ctx context.Context, db *app.Client) error {
 	})
 }
 
-// Transfer moves an amount, or what there is, and writes the receipt. The transaction is run until it meets no conflict.
+// Transfer moves an amount, or what there is, and writes the receipt. The transaction is
+// run until it meets no conflict.
 func (b *Bank) Transfer(ctx context.Context, db *app.Client, from, to int, amount uint64, receipt string) Transfer {
 	return b.move([]int{from, to}, amount, receipt, func(fn func(context.Context, *app.Txn) error) error {
 		return db.Update(ctx, fn)
 	})
 }
 
-// Chain moves an amount along distinct accounts, from each to the next, or what there is; otherwise as Transfer, but the
-// transaction is run once only.
+// Chain moves an amount along distinct accounts, from each to the next, or what there
+// is; otherwise as Transfer, but the transaction is run once only.
 func (b *Bank) Chain(ctx context.Context, db *app.Client, accounts []int, amount uint64, receipt string) Transfer {
 	return b.move(accounts, amount, receipt, func(fn func(context.Context, *app.Txn) error) error {
 		return once(ctx, db, fn)

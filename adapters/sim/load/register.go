@@ -51,6 +51,12 @@ func NewRegister(registers int) *RegisterLoad {
 	return &RegisterLoad{registers: registers, clients: map[string]int{}}
 }
 
+// Registers is a workload whose calls can be put into one order.
+type Registers interface{ Calls() []RegisterOp }
+
+// Calls implements [Registers].
+func (r *RegisterLoad) Calls() []RegisterOp { return r.Ops }
+
 // Name implements [Workload].
 func (r *RegisterLoad) Name() string { return "register" }
 

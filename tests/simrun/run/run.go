@@ -79,15 +79,18 @@ func Seed(seed uint64, trace io.Writer) Report {
 	return r.report
 }
 
-func workloadOf(seed uint64) load.Workload {
-	switch seed % 3 {
-	case 0:
-		return load.NewBank(30)
-	case 1:
-		return load.NewScan(20)
-	}
-	return load.NewRegister(4)
+// workloads are made anew for each run; their number shares no divisor with healthy.
+var workloads = [...]func() load.Workload{
+	func() load.Workload { return load.NewBank(30) },
+	func() load.Workload { return load.NewScan(20) },
+	func() load.Workload { return load.NewRegister(4) },
+	func() load.Workload { return load.NewAppend(6) },
+	func() load.Workload { return load.NewCycle(12) },
+	func() load.Workload { return load.NewSkew(8) },
+	func() load.Workload { return load.NewPoint(4) },
 }
+
+func workloadOf(seed uint64) load.Workload { return workloads[seed%uint64(len(workloads))]() }
 
 // simulation is a run in progress.
 type simulation struct {
@@ -211,8 +214,8 @@ func (r *simulation) calm() {
 	r.settle()
 	r.goOn()
 	r.report.Wrong = append(r.report.Wrong, r.workload.Check(load.Kept{World: w})...)
-	if register, ok := r.workload.(*load.RegisterLoad); ok {
-		r.report.Wrong = append(r.report.Wrong, linearizable(register.Ops)...)
+	if registers, ok := r.workload.(load.Registers); ok {
+		r.report.Wrong = append(r.report.Wrong, linearizable(registers.Calls())...)
 	}
 }
 
