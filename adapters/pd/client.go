@@ -21,6 +21,7 @@ import (
 	"github.com/tikv/pd/client/pkg/caller"
 	"go.uber.org/zap"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/resolver"
 
 	"github.com/tikvx/tikvx/ports"
 )
@@ -144,37 +145,25 @@ func options(cfg Config, life context.Context) []opt.ClientOption {
 		opt.WithEnableRouterClient(cfg.RouterClient),
 		opt.WithInitMetricsOption(cfg.Metrics),
 		opt.WithCustomTimeoutOption(timeout),
-		opt.WithGRPCDialOptions(
-			grpc.WithChainUnaryInterceptor(unaryUntil(life)), grpc.WithChainStreamInterceptor(streamUntil(life)),
-		),
+		opt.WithGRPCDialOptions(grpc.WithResolvers(&lifetime{Builder: resolver.Get("passthrough"), life: life})),
 	}
 }
 
-// unaryUntil ends a connection that is used after the client's life. While the library closes its connections, what it
-// has started before may still make one, which it would then leave behind.
-func unaryUntil(life context.Context) grpc.UnaryClientInterceptor {
-	return func(
-		ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, next grpc.UnaryInvoker,
-		opts ...grpc.CallOption,
-	) error {
-		if err := life.Err(); err != nil {
-			return errors.Join(err, cc.Close())
-		}
-		return next(ctx, method, req, reply, cc, opts...)
-	}
+// lifetime makes no connection after the client's life. While the library closes its connections, what it does not wait
+// for (its updater of TSO streams) may still make one, which would then be left behind.
+type lifetime struct {
+	resolver.Builder
+	life context.Context
 }
 
-// streamUntil is unaryUntil for streams.
-func streamUntil(life context.Context) grpc.StreamClientInterceptor {
-	return func(
-		ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, next grpc.Streamer,
-		opts ...grpc.CallOption,
-	) (grpc.ClientStream, error) {
-		if err := life.Err(); err != nil {
-			return nil, errors.Join(err, cc.Close())
-		}
-		return next(ctx, desc, cc, method, opts...)
+// Build implements resolver.Builder; gRPC closes the connection when it fails.
+func (l *lifetime) Build(
+	target resolver.Target, cc resolver.ClientConn, opts resolver.BuildOptions,
+) (resolver.Resolver, error) {
+	if err := l.life.Err(); err != nil {
+		return nil, err
 	}
+	return l.Builder.Build(target, cc, opts)
 }
 
 func checkEndpoint(endpoint string) error {
