@@ -96,6 +96,7 @@ func (w *World) submit(
 	c.uses, c.incarnation, c.sent, c.limited, c.silenced = 1, 0, false, false, false
 	c.underway, c.decided = false, false
 	w.callNote(noteSubmit, c, uint64(req.Verb()))
+	w.monitor.Submitted(client, req)
 	switch {
 	case client.closed:
 		w.giveUp(c, w.now, ports.EventUnsent, ports.CauseClosed)
@@ -325,6 +326,7 @@ func (w *World) serve(h *happening, b *replyBuffer) {
 		}
 		w.perform(s, &c.hdr, c.req, b)
 		w.callNote(noteExecute, c, uint64(s.id))
+		w.monitor.Executed(&c.hdr, c.req, b.reply)
 		if !w.shared {
 			b.seal()
 		}
@@ -358,6 +360,7 @@ func (w *World) stale(h *happening, f *ports.RegionFault, applied bool) {
 	if r := w.regions.byID[hdr.Region.ID]; r.Leader != 0 && r.Epoch.Version == hdr.Region.Epoch.Version {
 		w.perform(h.store, &hdr, c.req, unseen)
 		w.callNote(noteExecute, c, uint64(h.store.id))
+		w.monitor.Executed(&hdr, c.req, unseen.reply)
 	}
 	w.drop(unseen)
 }
@@ -394,6 +397,7 @@ func (w *World) onAnswer(c *call, b *replyBuffer) {
 		return
 	}
 	w.replyNote(c, b)
+	w.monitor.Answered(c.client, c.req, b.reply)
 	sink, tok := c.sink, c.tok
 	w.settle(c)
 	ev := ports.Event{Kind: ports.EventReply, Tok: tok, Now: w.now, Reply: b.reply}

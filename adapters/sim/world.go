@@ -43,6 +43,7 @@ type World struct {
 	tasks   []*Task
 	running *Task
 	rules   []rule
+	monitor Monitor
 	// doubts are the transactions whose decisive request has no certain answer.
 	doubts map[ports.Timestamp]bool
 	// abandoned are addresses at which a store once listened.
@@ -59,7 +60,8 @@ func New(config Config) (*World, error) {
 	if err := config.complete(); err != nil {
 		return nil, err
 	}
-	w := &World{config: config, chooser: config.Chooser, hash: digestStart, doubts: map[ports.Timestamp]bool{}}
+	w := &World{config: config, chooser: config.Chooser, hash: digestStart, monitor: unwatched{}}
+	w.doubts = map[ports.Timestamp]bool{}
 	w.now = ports.Instant(time.Second)
 	for i := range config.Stores {
 		w.stores = append(w.stores, &store{

@@ -1,0 +1,45 @@
+package sim
+
+import (
+	"github.com/tikvx/tikvx/adapters/sim/mvcc"
+	"github.com/tikvx/tikvx/ports"
+)
+
+// Monitor watches a world from inside, each event as it happens. It is called by the world's goroutine, changes nothing,
+// and keeps nothing of what it is shown.
+type Monitor interface {
+	// Submitted: a client has asked for a request to be sent.
+	Submitted(client *Client, req ports.Request)
+	// Executed: a store has executed a request, whether or not anybody hears of it. The data is as it was left.
+	Executed(hdr *ports.Header, req ports.Request, reply ports.Reply)
+	// Answered: a reply, region errors included, reaches the client that waits for it.
+	Answered(client *Client, req ports.Request, reply ports.Reply)
+}
+
+// Watch lets a monitor see everything from now on, and no other.
+func (w *World) Watch(m Monitor) { w.monitor = m }
+
+// unwatched is the monitor of a world that has none.
+type unwatched struct{}
+
+func (unwatched) Submitted(*Client, ports.Request)                   {}
+func (unwatched) Executed(*ports.Header, ports.Request, ports.Reply) {}
+func (unwatched) Answered(*Client, ports.Request, ports.Reply)       {}
+
+// Allocated returns the greatest timestamp that PD has allocated.
+func (w *World) Allocated() ports.Timestamp { return w.pd.last }
+
+// Lock returns the lock on a transactional key, nil when there is none. It must not be kept or changed.
+func (w *World) Lock(key []byte) *mvcc.Lock { return w.engine.Lock(key) }
+
+// Name returns the name that the process was given.
+func (c *Client) Name() string { return c.name }
+
+// Pending returns how many calls and questions of the process have no answer yet.
+func (c *Client) Pending() int {
+	n := len(c.asked)
+	for _, l := range c.links {
+		n += len(l.calls)
+	}
+	return n
+}
