@@ -80,8 +80,8 @@ func (w *World) allocate() ports.Timestamp {
 	return w.pd.last
 }
 
-// Reserve allocates n consecutive timestamps at once, as PD does for a batch, and returns the last. All of them have one
-// physical part.
+// Reserve allocates n consecutive timestamps at once, as PD does for a batch, and returns the last. All of them have
+// one physical part.
 func (w *World) Reserve(n int) ports.Timestamp {
 	if n < 1 || n >= 1<<ports.LogicalBits {
 		return 0
