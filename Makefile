@@ -3,7 +3,7 @@ SHELL       := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 MAKEFLAGS   += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo test sim replay mutants cluster bench allocs cover lint fuzz ci
+.PHONY: help demo test sim explore replay mutants cluster bench allocs cover lint fuzz ci
 
 SEEDS    ?= 200
 FUZZTIME ?= 20s
@@ -40,6 +40,9 @@ test:        ## vet, unit, architecture, property and conformance tests; leaves 
 
 sim:         ## simulated workloads with all faults: make sim SEEDS=200
 	@go run ./tests/simrun -seeds $(SEEDS)
+
+explore:     ## every behaviour of small configurations, exhaustively; QUICK=1 is the short form
+	@go run ./tests/explore
 
 replay:      ## one simulated run again, with its trace: make replay SEED=7
 	@: $${SEED:?make replay SEED=…}; go run ./tests/simrun -replay "$$SEED"
