@@ -20,6 +20,7 @@ func main() {
 	seeds := flag.Int("seeds", 200, "number of seeds, counted from -first")
 	first := flag.Uint64("first", 1, "first seed")
 	replay := flag.String("replay", "", "run this seed alone and print its trace")
+	triples := flag.String("triples", "", "write the triples that were reached to this file")
 	flag.Parse()
 	if *replay != "" {
 		seed, err := strconv.ParseUint(*replay, 0, 64)
@@ -29,7 +30,7 @@ func main() {
 		replaySeed(seed)
 		return
 	}
-	runSeeds(*first, *seeds)
+	runSeeds(*first, *seeds, *triples)
 }
 
 // replaySeed prints a run as it goes; the trace goes to standard output.
@@ -46,7 +47,7 @@ func replaySeed(seed uint64) {
 	}
 }
 
-func runSeeds(first uint64, seeds int) {
+func runSeeds(first uint64, seeds int, triples string) {
 	began := time.Now()
 	var sum run.Report
 	var wrong int
@@ -66,14 +67,35 @@ func runSeeds(first uint64, seeds int) {
 	fmt.Println("sim: faults", sum.Counts.String(), "client-crash="+strconv.Itoa(sum.Crashed))
 	fmt.Printf("sim: committed=%d aborted=%d unknown=%d events=%d\n", sum.Tally.Committed, sum.Tally.Aborted,
 		sum.Tally.Unknown, sum.Events)
+	fmt.Printf("sim: rpc=%.2f/txn most=%.1f/key\n", float64(sum.Needed.Requests)/float64(sum.Needed.Txns), sum.Needed.Most)
 	if missing := sum.Counts.Missing(sim.AllFaults); len(missing) > 0 && seeds >= run.Enough {
 		fmt.Printf("sim: FAILED these faults never happened: %v\n", missing)
 		os.Exit(1)
 	}
+	missed := sum.Marks.Missing()
+	if len(missed) > 0 {
+		fmt.Printf("sim: never met: %v\n", missed)
+	}
+	if unreached := sum.Triples.Unreached(); len(unreached) > 0 {
+		fmt.Printf("sim: %d triples reached, %d that others reached were not:\n", len(sum.Triples), len(unreached))
+		for _, t := range unreached {
+			fmt.Println("  ", t)
+		}
+	}
+	if triples != "" {
+		if err := os.WriteFile(triples, []byte(sum.Triples.String()), 0o644); err != nil {
+			fail("%v", err)
+		}
+	}
+	if len(missed) > 0 && seeds >= run.EnoughForMarks {
+		fail("seeds=%d marks=%d/%d", seeds, run.NumMarks-len(missed), run.NumMarks)
+	}
 	if wrong > 0 {
 		fail("seeds=%d wrong=%d", seeds, wrong)
 	}
-	fmt.Printf("sim: ok seeds=%d txn/s=%.0f wrong=0\n", seeds, float64(sum.Tally.Committed)/elapsed)
+	marks := run.NumMarks - len(missed)
+	fmt.Printf("sim: ok seeds=%d txn/s=%.0f events/s=%.0f marks=%d/%d wrong=0\n", seeds,
+		float64(sum.Tally.Committed)/elapsed, float64(sum.Events)/elapsed, marks, run.NumMarks)
 }
 
 // all runs the seeds on every processor and yields the reports in the order of the

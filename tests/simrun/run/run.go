@@ -3,6 +3,7 @@
 package run
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -26,15 +27,38 @@ const (
 	turmoil = 5 * time.Second
 	calm    = 45 * time.Second
 	audit   = 60 * time.Second
-	// One seed in healthy has no faults. Nothing may go wrong there, nor after the audit, where each task does a few
-	// more steps, and none may take longer than patience.
-	healthy  = 8
+	// again is how many steps each task does after the audit, and patience what each may take.
 	again    = 3
-	patience = 3 * time.Second
+	patience = 8 * time.Second
 )
+
+// weather is what can go wrong in a run. Of eight seeds one has no faults, one faults that cost nothing but time, and
+// one loses stores, one at a time: nothing may fail there, nor anywhere after the audit.
+type weather struct {
+	faults sim.FaultSet
+	// patience is what a step may take, and then must have succeeded; 0: steps may fail.
+	patience, lasts time.Duration
+}
+
+func weatherOf(seed uint64) weather {
+	switch seed % 8 {
+	case 7:
+		return weather{0, 3 * time.Second, turmoil / 20}
+	case 5:
+		return weather{sim.FaultsOf(sim.FaultCrash, sim.FaultHang, sim.FaultMove, sim.FaultTransfer), 12 * time.Second,
+			turmoil / 2}
+	case 3:
+		return weather{sim.FaultsOf(sim.FaultDuplicate, sim.FaultLateDuplicate, sim.FaultSplit, sim.FaultTransfer,
+			sim.FaultOracleGap, sim.FaultStalePD, sim.FaultGapPD), 5 * time.Second, turmoil / 4}
+	}
+	return weather{faults: sim.AllFaults}
+}
 
 // Enough is the number of seeds from which every fault must have happened.
 const Enough = 50
+
+// EnoughForMarks is the number of seeds from which every mark must have been met.
+const EnoughForMarks = 500
 
 // Report is what a run was.
 type Report struct {
@@ -48,6 +72,10 @@ type Report struct {
 	Crashed int
 	Events  uint64
 	Hash    uint64
+	// Marks and Triples are what was met; Needed is what committed transactions needed of their clients.
+	Marks   Marks
+	Triples Coverage
+	Needed  check.Amplification
 }
 
 // Add adds the figures of another run.
@@ -58,6 +86,12 @@ func (r *Report) Add(o Report) {
 	r.Tally.Committed += o.Tally.Committed
 	r.Tally.Aborted += o.Tally.Aborted
 	r.Tally.Unknown += o.Tally.Unknown
+	r.Marks.Add(&o.Marks)
+	if r.Triples == nil {
+		r.Triples = Coverage{}
+	}
+	r.Triples.Add(o.Triples)
+	r.Needed.Add(o.Needed)
 }
 
 // Seed runs a seed; trace may be nil.
@@ -73,10 +107,23 @@ func Seed(seed uint64, trace io.Writer) Report {
 		r.turmoil()
 		r.calm()
 	}
-	r.report.Tally = r.workload.Done()
+	r.conclude()
 	r.report.Counts = r.world.Counts()
 	r.report.Events, r.report.Hash = r.world.Events(), r.world.Hash()
 	return r.report
+}
+
+// conclude fills in what the run was.
+func (r *simulation) conclude() {
+	tally, marks := r.workload.Done(), &r.observer.marks
+	marks[MarkCommitted], marks[MarkAborted], marks[MarkUnknown] =
+		uint64(tally.Committed), uint64(tally.Aborted), uint64(tally.Unknown)
+	if s, ok := r.workload.(*load.SkewLoad); ok {
+		marks[MarkSkew] = uint64(s.Seen)
+	}
+	r.report.Tally, r.report.Marks, r.report.Triples = tally, *marks, r.triples
+	r.report.Needed = r.observer.invariants.Amplification()
+	r.report.Wrong = append(r.report.Wrong, r.observer.invariants.Wrong()...)
 }
 
 // workloads are made anew for each run; their number shares no divisor with healthy.
@@ -97,21 +144,20 @@ type simulation struct {
 	report   Report
 	workload load.Workload
 	world    *sim.World
-	// sound: there are no faults.
-	sound bool
-	knobs sm.Knobs
-	tasks []*sim.Task
-	users map[string]*load.Task
+	weather  weather
+	knobs    sm.Knobs
+	// observer and triples watch everything.
+	observer *observer
+	triples  Coverage
+	tasks    []*sim.Task
+	users    map[string]*load.Task
 	// crashed clients take their tasks with them.
 	crashed map[*sim.Task]bool
 }
 
 func (r *simulation) prepare(trace io.Writer) error {
-	faults := sim.AllFaults
-	if r.sound = r.report.Seed%healthy == healthy-1; r.sound {
-		faults = 0
-	}
-	chooser := sim.NewSwarm(r.report.Seed, faults)
+	r.weather = weatherOf(r.report.Seed)
+	chooser := sim.NewSwarm(r.report.Seed, r.weather.faults)
 	r.report.Dealt = chooser.String()
 	world, err := sim.New(sim.Config{
 		Seed: r.report.Seed, Chooser: chooser, Faults: chooser.Faults(), Splits: r.workload.Splits(),
@@ -121,6 +167,7 @@ func (r *simulation) prepare(trace io.Writer) error {
 		return err
 	}
 	r.world, r.users, r.crashed = world, map[string]*load.Task{}, map[*sim.Task]bool{}
+	r.observer, r.triples = observe(world), Coverage{}
 	r.knobs = knobs(world)
 	return nil
 }
@@ -129,8 +176,8 @@ func (r *simulation) prepare(trace io.Writer) error {
 func (r *simulation) turmoil() {
 	w := r.world
 	end := w.Now().Add(turmoil)
-	if r.sound {
-		end = w.Now().Add(turmoil / 10) // much happens where nothing goes wrong
+	if r.weather.patience > 0 {
+		end = w.Now().Add(r.weather.lasts) // much happens where little goes wrong
 	}
 	for c := range clients {
 		db, process := r.open(fmt.Sprintf("c%d", c+1), r.report.Seed+uint64(c))
@@ -140,10 +187,11 @@ func (r *simulation) turmoil() {
 			own = append(own, w.Go(name, func(*sim.Task) { r.work(db, name, end) }))
 		}
 		r.tasks = append(r.tasks, own...)
-		if c == clients-1 && !r.sound {
+		if c == clients-1 && r.weather.patience == 0 {
 			at := w.Now().Add(turmoil/4 + time.Duration(w.Choose(sim.SiteWorkload, 64))*turmoil/128)
 			w.After(at, func() {
 				process.Crash()
+				r.observer.met(MarkCrashLeftLocks, len(w.Locks()) > 0)
 				r.report.Crashed++
 				for _, t := range own {
 					t.Abandon()
@@ -159,19 +207,22 @@ func (r *simulation) work(db *app.Client, name string, end ports.Instant) {
 	t := &load.Task{World: r.world, DB: db, Name: name}
 	r.users[name] = t
 	for r.world.Now() < end {
-		r.step(t, r.sound)
+		r.step(t, r.weather.patience)
 	}
 }
 
-// step lets a task do one thing; where all is well it must succeed, and soon.
-func (r *simulation) step(t *load.Task, well bool) {
+// step lets a task do one thing. If there is a limit, it must succeed by then; a transaction whose locks have expired
+// may be aborted by others where anything is in its way.
+func (r *simulation) step(t *load.Task, limit time.Duration) {
 	began := r.world.Now()
-	switch err := r.workload.Step(t); {
-	case !well:
+	err := r.workload.Step(t)
+	took := r.world.Now().Sub(began)
+	switch {
+	case limit == 0 || errors.Is(err, app.ErrTxnAborted) && r.weather.faults != 0:
 	case err != nil:
-		r.wrong("%s failed in a healthy cluster: %v", t.Name, err)
-	case r.world.Now() > began.Add(patience):
-		r.wrong("%s needed %v in a healthy cluster", t.Name, r.world.Now().Sub(began))
+		r.wrong("%s failed although nothing was in its way: %v", t.Name, err)
+	case took > limit:
+		r.wrong("%s needed %v although nothing was in its way", t.Name, took)
 	}
 }
 
@@ -213,6 +264,7 @@ func (r *simulation) calm() {
 	r.swept(r.ended())
 	r.settle()
 	r.goOn()
+	r.report.Wrong = append(r.report.Wrong, r.observer.invariants.AtRest()...)
 	r.report.Wrong = append(r.report.Wrong, r.workload.Check(load.Kept{World: w})...)
 	if registers, ok := r.workload.(load.Registers); ok {
 		r.report.Wrong = append(r.report.Wrong, linearizable(registers.Calls())...)
@@ -229,7 +281,7 @@ func (r *simulation) goOn() {
 		if user := r.users[t.Name()]; !r.crashed[t] && user != nil {
 			r.tasks = append(r.tasks, w.Go(t.Name()+".again", func(*sim.Task) {
 				for range again {
-					r.step(user, true)
+					r.step(user, patience)
 				}
 			}))
 		}
@@ -309,7 +361,7 @@ func (r *simulation) settle() {
 
 // open adds a client; a world in which that fails was not made by this package.
 func (r *simulation) open(name string, seed uint64) (*app.Client, *sim.Client) {
-	db, process, err := embed.Tasks(r.world, name, seed, app.WithKnobs(r.knobs))
+	db, process, err := embed.Tasks(r.world, name, seed, app.WithKnobs(r.knobs), app.WithVisitor(r.triples))
 	if err != nil {
 		panic(err)
 	}

@@ -1,0 +1,87 @@
+package run
+
+import (
+	"cmp"
+	_ "embed" // the triples that are known to be reached
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/tikvx/tikvx/adapters/sim"
+	"github.com/tikvx/tikvx/adapters/sim/mvcc"
+	"github.com/tikvx/tikvx/ports"
+)
+
+// Triple is a machine in a state that is given an event.
+type Triple struct {
+	Machine, State string
+	Kind           ports.EventKind
+}
+
+var kindNames = [ports.EventKinds]string{
+	ports.EventStart: "Start", ports.EventReply: "Reply", ports.EventLost: "Lost", ports.EventUnsent: "Unsent",
+	ports.EventTimer: "Timer", ports.EventTimestamp: "Timestamp", ports.EventPlaced: "Placed",
+	ports.EventRefused: "Refused", ports.EventProbed: "Probed", ports.EventCancel: "Cancel", ports.EventAsk: "Ask",
+	ports.EventTell: "Tell", ports.EventLearn: "Learn", ports.EventSweep: "Sweep",
+}
+
+// String prints "txn.Commit/deciding Reply".
+func (t Triple) String() string { return t.Machine + "/" + t.State + " " + kindNames[t.Kind] }
+
+// Coverage is how often each triple was met. It counts as [sm.Visitor].
+type Coverage map[Triple]uint64
+
+// Visit implements [sm.Visitor].
+func (c Coverage) Visit(machine, state string, kind ports.EventKind) {
+	c[Triple{machine, state, kind}]++
+}
+
+// Add adds what another run covered.
+func (c Coverage) Add(o Coverage) {
+	for t, n := range o {
+		c[t] += n
+	}
+}
+
+// String lists the triples, a line each.
+func (c Coverage) String() string {
+	var list []Triple
+	for t := range c {
+		list = append(list, t)
+	}
+	slices.SortFunc(list, func(a, b Triple) int {
+		return cmp.Or(cmp.Compare(a.Machine, b.Machine), cmp.Compare(a.State, b.State), cmp.Compare(a.Kind, b.Kind))
+	})
+	var b strings.Builder
+	for _, t := range list {
+		fmt.Fprintln(&b, t)
+	}
+	return b.String()
+}
+
+//go:embed testdata/triples.txt
+var reachable string
+
+// Unreached returns the triples that longer runs have met and this coverage has not.
+func (c Coverage) Unreached() []string {
+	met := map[string]bool{}
+	for t := range c {
+		met[t.String()] = true
+	}
+	var list []string
+	for line := range strings.Lines(reachable) {
+		if t := strings.TrimSpace(line); t != "" && !met[t] {
+			list = append(list, t)
+		}
+	}
+	return list
+}
+
+// columns shows the data of a world to checkers.
+type columns struct{ world *sim.World }
+
+// Lock implements [check.Columns].
+func (c columns) Lock(key []byte) *mvcc.Lock { return c.world.Lock(key) }
+
+// Writes implements [check.Columns].
+func (c columns) Writes(key []byte) []mvcc.Write { return c.world.Engine().Writes(key) }

@@ -1,0 +1,243 @@
+package run
+
+import (
+	"bytes"
+	"slices"
+
+	"github.com/tikvx/tikvx/adapters/sim"
+	"github.com/tikvx/tikvx/adapters/sim/check"
+	"github.com/tikvx/tikvx/ports"
+)
+
+// Mark names something that must happen sometimes, or the runs prove less than they seem to.
+type Mark uint8
+
+// The marks.
+const (
+	// What clients meet.
+	MarkCommitExpired Mark = iota
+	MarkCommitAgain
+	MarkCommitCommitted
+	MarkConflict
+	MarkExists
+	MarkPrewriteLocked
+	MarkPrewriteRolledBack
+	MarkPrewriteSplit
+	MarkPrewriteFewer
+	MarkCommitSplit
+	MarkBatchGetSplit
+	MarkScanSplit
+	MarkNoHint
+	MarkHint
+	MarkGone
+	MarkMoved
+	MarkBusy
+	MarkStale
+	// What readers and resolvers do.
+	MarkReadLocked
+	MarkReadPast
+	MarkReadThrough
+	MarkPushed
+	MarkExpired
+	MarkAbsent
+	MarkAlive
+	MarkFoundCommitted
+	MarkResolveCommitted
+	MarkResolveRolledBack
+	MarkResolveRegion
+	MarkResolveKeys
+	MarkReadNewest
+	// What clients do besides.
+	MarkRollbackPrimary
+	MarkHeartbeat
+	MarkCrashLeftLocks
+	// What users are told.
+	MarkCommitted
+	MarkAborted
+	MarkUnknown
+	MarkSkew
+	numMarks
+)
+
+// NumMarks is the number of marks.
+const NumMarks = int(numMarks)
+
+var markNames = [numMarks]string{
+	"commit timestamp too small", "commit sent again after Lost", "commit found committed before", "write conflict",
+	"inserted key exists", "prewrite met a lock", "prewrite after rollback refused", "split met in prewrite",
+	"prewrite in smaller batches", "split met in commit", "split met in batch get", "split met in scan",
+	"not leader, no hint", "not leader, hint", "region not found", "store moved", "busy", "stale command",
+	"read met a lock", "read around a pushed lock", "read through a committed lock", "min_commit_ts pushed",
+	"expired transaction rolled back", "absent transaction rolled back", "lock is alive", "lock of a committed transaction",
+	"resolve to commit", "resolve to rollback", "resolve by region", "resolve by keys", "read at the greatest timestamp",
+	"rollback with primary first", "heartbeat", "crashed client left locks", "told committed", "told aborted",
+	"told unknown", "write skew seen",
+}
+
+// String returns the mark's name.
+func (m Mark) String() string {
+	if m < numMarks {
+		return markNames[m]
+	}
+	return "no mark"
+}
+
+// Marks is how often each was met.
+type Marks [numMarks]uint64
+
+// Add adds the marks of another run.
+func (m *Marks) Add(o *Marks) {
+	for i := range m {
+		m[i] += o[i]
+	}
+}
+
+// Missing returns the marks that were never met.
+func (m *Marks) Missing() []Mark {
+	var list []Mark
+	for k := range numMarks {
+		if m[k] == 0 {
+			list = append(list, k)
+		}
+	}
+	return list
+}
+
+// observer is the monitor of a run: invariants, and marks.
+type observer struct {
+	world      *sim.World
+	invariants *check.Invariants
+	marks      Marks
+	// batches are the keys that a transaction's first prewrite had.
+	batches map[ports.Timestamp]int
+}
+
+func observe(w *sim.World) *observer {
+	o := &observer{
+		world: w, invariants: check.NewInvariants(columns{w}, w.Allocated), batches: map[ports.Timestamp]int{},
+	}
+	w.Watch(o)
+	return o
+}
+
+// met marks something if it is so.
+func (o *observer) met(m Mark, so bool) {
+	if so {
+		o.marks[m]++
+	}
+}
+
+// Submitted implements [sim.Monitor].
+func (o *observer) Submitted(_ *sim.Client, req ports.Request) {
+	o.invariants.Submitted(req)
+	switch q := req.(type) {
+	case *ports.PrewriteRequest:
+		first, ok := o.batches[q.StartTS]
+		if !ok {
+			o.batches[q.StartTS] = len(q.Mutations)
+		}
+		o.met(MarkPrewriteFewer, ok && len(q.Mutations) < first)
+	case *ports.CommitRequest:
+		o.met(MarkCommitAgain, o.world.Ambiguous(q.StartTS) && has(q.Keys, q.Primary))
+	case *ports.BatchRollbackRequest:
+		o.met(MarkRollbackPrimary, len(q.Keys) > 0)
+	case *ports.TxnHeartBeatRequest:
+		o.met(MarkHeartbeat, true)
+	case *ports.GetRequest:
+		o.met(MarkReadNewest, q.TS == ports.MaxTimestamp)
+	case *ports.ResolveLockRequest:
+		o.met(MarkResolveCommitted, q.CommitTS != 0)
+		o.met(MarkResolveRolledBack, q.CommitTS == 0)
+		o.met(MarkResolveRegion, len(q.Keys) == 0)
+		o.met(MarkResolveKeys, len(q.Keys) > 0)
+	default:
+	}
+}
+
+func has(keys [][]byte, key []byte) bool {
+	return slices.ContainsFunc(keys, func(k []byte) bool { return bytes.Equal(k, key) })
+}
+
+// Executed implements [sim.Monitor].
+func (o *observer) Executed(hdr *ports.Header, req ports.Request, reply ports.Reply) {
+	o.invariants.Executed(hdr, req, reply)
+	switch r := reply.(type) {
+	case *ports.GetReply:
+		o.read(hdr, r.Err)
+	case *ports.BatchGetReply:
+		for i := range r.Pairs {
+			o.read(hdr, r.Pairs[i].Err)
+		}
+	case *ports.ScanReply:
+		for i := range r.Pairs {
+			o.read(hdr, r.Pairs[i].Err)
+		}
+	default:
+	}
+}
+
+func (o *observer) read(hdr *ports.Header, err *ports.KeyError) {
+	o.met(MarkReadLocked, err != nil && err.Kind == ports.KeyLocked)
+	o.met(MarkReadPast, err == nil && len(hdr.ResolvedLocks) > 0)
+	o.met(MarkReadThrough, err == nil && len(hdr.CommittedLocks) > 0)
+}
+
+// Answered implements [sim.Monitor].
+func (o *observer) Answered(_ *sim.Client, req ports.Request, reply ports.Reply) {
+	o.invariants.Answered(req, reply)
+	if f := reply.Region(); f != nil {
+		o.fault(req, f)
+		return
+	}
+	switch r := reply.(type) {
+	case *ports.PrewriteReply:
+		for i := range r.Errors {
+			e := &r.Errors[i]
+			o.met(MarkPrewriteLocked, e.Kind == ports.KeyLocked)
+			o.met(MarkConflict, e.Kind == ports.KeyWriteConflict && e.Reason != ports.ConflictSelfRolledBack)
+			o.met(MarkPrewriteRolledBack, e.Kind == ports.KeyWriteConflict && e.Reason == ports.ConflictSelfRolledBack)
+			o.met(MarkExists, e.Kind == ports.KeyAlreadyExists)
+		}
+	case *ports.CommitReply:
+		q, ok := req.(*ports.CommitRequest)
+		o.met(MarkCommitExpired, r.Err != nil && r.Err.Kind == ports.KeyCommitTSExpired)
+		o.met(MarkCommitCommitted, ok && r.Err == nil && o.world.Ambiguous(q.StartTS))
+	case *ports.CheckTxnStatusReply:
+		o.met(MarkPushed, r.Action == ports.ActionMinCommitTSPushed)
+		o.met(MarkExpired, r.Action == ports.ActionTTLExpireRollback)
+		o.met(MarkAbsent, r.Action == ports.ActionLockNotExistRollback)
+		o.met(MarkAlive, r.Lock != nil)
+		o.met(MarkFoundCommitted, r.CommitTS != 0)
+	default:
+	}
+}
+
+// fault marks region errors.
+func (o *observer) fault(req ports.Request, f *ports.RegionFault) {
+	switch f.Kind {
+	case ports.FaultEpochNotMatch:
+		switch q := req.(type) {
+		case *ports.PrewriteRequest:
+			o.met(MarkPrewriteSplit, len(q.Mutations) > 1)
+		case *ports.CommitRequest:
+			o.met(MarkCommitSplit, true)
+		case *ports.BatchGetRequest:
+			o.met(MarkBatchGetSplit, len(q.Keys) > 1)
+		case *ports.ScanRequest:
+			o.met(MarkScanSplit, true)
+		default:
+		}
+	case ports.FaultNotLeader:
+		o.met(MarkNoHint, f.Leader.ID == 0)
+		o.met(MarkHint, f.Leader.ID != 0)
+	case ports.FaultRegionNotFound:
+		o.met(MarkGone, true)
+	case ports.FaultStoreNotMatch:
+		o.met(MarkMoved, true)
+	case ports.FaultServerIsBusy:
+		o.met(MarkBusy, true)
+	case ports.FaultStaleCommand:
+		o.met(MarkStale, true)
+	default:
+	}
+}
