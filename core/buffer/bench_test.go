@@ -1,8 +1,10 @@
 package buffer
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/tikvx/tikvx/ports"
@@ -99,10 +101,10 @@ func BenchmarkIterate(b *testing.B) {
 			view := filled(shape.keys(size)).View()
 			b.ReportAllocs()
 			b.ResetTimer()
-			bytes := 0
+			total := 0
 			for range b.N {
 				for c := view.Ascend(ports.KeyRange{}); c.Valid(); c.Next() {
-					bytes += len(c.Key()) + len(c.Value())
+					total += len(c.Key()) + len(c.Value())
 				}
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*view.Len()), "ns/entry")
@@ -134,5 +136,23 @@ func BenchmarkSavepoint(b *testing.B) {
 	for _, k := range keys {
 		buf.Savepoint()
 		buf.Put(k, value)
+	}
+}
+
+// BenchmarkGetInOrder asks in the order of the keys, so that caches are warm.
+func BenchmarkGetInOrder(b *testing.B) {
+	for _, shape := range shapes {
+		b.Run(shape.name, func(b *testing.B) {
+			keys := shape.keys(b.N)
+			slices.SortFunc(keys, bytes.Compare)
+			buf := filled(keys)
+			b.ReportAllocs()
+			b.ResetTimer()
+			for _, k := range keys {
+				if _, state := buf.Get(k); state != Present {
+					b.Fatal("lost")
+				}
+			}
+		})
 	}
 }

@@ -97,7 +97,7 @@ type Buffer struct {
 // Reset empties the buffer and sets its limits. Savepoints are gone; views and
 // borrowed slices stay what they were.
 func (b *Buffer) Reset(limits Limits) {
-	*b = Buffer{limits: limits, serial: b.serial, gone: b.gone[:0], tree: tree{epoch: b.tree.epoch}}
+	*b = Buffer{limits: limits, serial: b.serial, gone: b.gone[:0]}
 	if b.serial > 0 {
 		b.gone = append(b.gone, interval{0, b.serial})
 	}

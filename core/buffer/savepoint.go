@@ -37,7 +37,6 @@ func (b *Buffer) RollbackTo(s Savepoint) Refusal {
 	if s.serial < b.serial {
 		b.gone = append(b.gone, interval{s.serial, b.serial})
 	}
-	b.tree.freeze()
 	b.tree.root, b.tree.common = s.root, s.common
 	b.count, b.size = s.count, s.size
 	return Accepted

@@ -24,11 +24,16 @@ import (
 
 // fan is the number of keys in a full node; a power of two, so that an index can
 // be masked instead of checked.
-const fan = 64
+const fan = 32
+
+// tellingBits is the number of leading bits that the heads of a new node must not all
+// have in common: with more, they tell too little and are computed anew, which reads
+// every key.
+const tellingBits = 32
 
 // maxDepth is a height that no tree reaches: but for the edges, nodes are at least
-// half full, so 8 levels are more than 2³⁵ keys.
-const maxDepth = 8
+// half full, so 10 levels are more than 2³⁷ keys.
+const maxDepth = 10
 
 type node struct {
 	// kids has one more child than there are keys; nil in leaves.
@@ -77,25 +82,38 @@ func head(key []byte, skip int) uint64 {
 // is equal.
 func (n *node) search(a *arena, key []byte) (int, bool) {
 	h := head(key, n.skip)
-	lo, hi := 0, n.n
-	for lo < hi {
+	lo, rest := 0, n.n
+	for rest > 0 {
+		half := rest >> 1
+		if n.heads[(lo+half)&(fan-1)] < h {
+			lo += half + 1
+			rest -= half + 1
+		} else {
+			rest = half
+		}
+	}
+	if lo == n.n || n.heads[lo&(fan-1)] != h {
+		return lo, false
+	}
+	return n.searchKeys(a, key, h, lo)
+}
+
+// searchKeys goes on where heads are equal from a place on.
+func (n *node) searchKeys(a *arena, key []byte, h uint64, lo int) (int, bool) {
+	for hi := n.n; lo < hi; {
 		m := int(uint(lo+hi) >> 1)
-		v := n.heads[m&(fan-1)]
-		if v < h {
+		order := 1
+		if n.heads[m] == h {
+			order = bytes.Compare(a.key(n.refs[m])[n.skip:], key[n.skip:])
+		}
+		switch {
+		case order == 0:
+			return m, true
+		case order < 0:
 			lo = m + 1
-			continue
+		default:
+			hi = m
 		}
-		if v == h {
-			c := bytes.Compare(a.key(n.refs[m&(fan-1)])[n.skip:], key[n.skip:])
-			if c == 0 {
-				return m, true
-			}
-			if c < 0 {
-				lo = m + 1
-				continue
-			}
-		}
-		hi = m
 	}
 	return lo, false
 }
@@ -267,7 +285,7 @@ func (t *tree) makeRoom(a *arena, s *spot, r ref) {
 // the edge of the tree, the node is left full instead.
 func (t *tree) split(a *arena, s *spot, d int, r ref) {
 	n, at := s.path[d].node, s.path[d].at
-	right := &node{epoch: t.epoch}
+	right := &node{epoch: t.epoch, skip: n.skip}
 	low, high, lowest, highest := s.fences(d)
 	m := fan / 2
 	var sep ref
@@ -282,6 +300,7 @@ func (t *tree) split(a *arena, s *spot, d int, r ref) {
 			sep = n.refs[m]
 		}
 		right.n = copy(right.refs[:], n.refs[m:])
+		copy(right.heads[:], n.heads[m:])
 	} else {
 		switch {
 		case highest && at == fan:
@@ -291,13 +310,18 @@ func (t *tree) split(a *arena, s *spot, d int, r ref) {
 		}
 		sep = n.refs[m]
 		right.n = copy(right.refs[:], n.refs[m+1:])
+		copy(right.heads[:], n.heads[m+1:])
 		right.kids = new([fan + 1]*node)
 		copy(right.kids[:], n.kids[m+1:])
 		clear(n.kids[m+1:])
 	}
 	n.n = m
-	n.rehead(a, t.skip(a, low, sep, lowest, false))
-	right.rehead(a, t.skip(a, sep, high, false, highest))
+	if !lowest {
+		n.tighten(a, low, sep)
+	}
+	if !highest {
+		right.tighten(a, sep, high)
+	}
 
 	parent := &s.path[d-1]
 	parent.node.insertKid(parent.at, head(a.key(sep), parent.node.skip), sep, right)
@@ -336,10 +360,10 @@ func (s *spot) fences(d int) (low, high ref, lowest, highest bool) {
 	return low, high, lowest, highest
 }
 
-// skip returns how many bytes all keys between two separators share.
-func (t *tree) skip(a *arena, low, high ref, lowest, highest bool) int {
-	if lowest || highest {
-		return len(t.common)
+// tighten computes the heads behind all that the keys between two separators share,
+// if those that there are tell little.
+func (n *node) tighten(a *arena, low, high ref) {
+	if (n.heads[0]^n.heads[n.n-1])>>(64-tellingBits) == 0 {
+		n.rehead(a, shared(a.key(low), a.key(high)))
 	}
-	return shared(a.key(low), a.key(high))
 }
