@@ -29,7 +29,6 @@ const (
 	MarkScanSplit
 	MarkNoHint
 	MarkHint
-	MarkGone
 	MarkMoved
 	MarkBusy
 	MarkStale
@@ -66,7 +65,7 @@ var markNames = [numMarks]string{
 	"commit timestamp too small", "commit sent again after Lost", "commit found committed before", "write conflict",
 	"inserted key exists", "prewrite met a lock", "prewrite after rollback refused", "split met in prewrite",
 	"prewrite in smaller batches", "split met in commit", "split met in batch get", "split met in scan",
-	"not leader, no hint", "not leader, hint", "region not found", "store moved", "busy", "stale command",
+	"not leader, no hint", "not leader, hint", "store moved", "busy", "stale command",
 	"read met a lock", "read around a pushed lock", "read through a committed lock", "min_commit_ts pushed",
 	"expired transaction rolled back", "absent transaction rolled back", "lock is alive", "lock of a committed transaction",
 	"resolve to commit", "resolve to rollback", "resolve by region", "resolve by keys", "read at the greatest timestamp",
@@ -230,8 +229,6 @@ func (o *observer) fault(req ports.Request, f *ports.RegionFault) {
 	case ports.FaultNotLeader:
 		o.met(MarkNoHint, f.Leader.ID == 0)
 		o.met(MarkHint, f.Leader.ID != 0)
-	case ports.FaultRegionNotFound:
-		o.met(MarkGone, true)
 	case ports.FaultStoreNotMatch:
 		o.met(MarkMoved, true)
 	case ports.FaultServerIsBusy:

@@ -215,6 +215,7 @@ func (r *simulation) work(db *app.Client, name string, end ports.Instant) {
 // may be aborted by others where anything is in its way.
 func (r *simulation) step(t *load.Task, limit time.Duration) {
 	began := r.world.Now()
+	t.Patient = limit > 0
 	err := r.workload.Step(t)
 	took := r.world.Now().Sub(began)
 	switch {

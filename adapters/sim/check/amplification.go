@@ -1,0 +1,42 @@
+package check
+
+import "github.com/tikvx/tikvx/ports"
+
+// Amplification is how many requests transactions needed of their own clients.
+type Amplification struct {
+	// Requests were sent by those that were committed, of which there are Txns, and the greatest is Most for each key.
+	Requests, Txns int
+	Most           float64
+}
+
+// Add adds another.
+func (a *Amplification) Add(o Amplification) {
+	a.Requests, a.Txns, a.Most = a.Requests+o.Requests, a.Txns+o.Txns, max(a.Most, o.Most)
+}
+
+// Submitted counts a request that a client sends for a transaction of its own.
+func (m *Invariants) Submitted(req ports.Request) {
+	switch q := req.(type) {
+	case *ports.PrewriteRequest:
+		m.txn(q.StartTS).sent++
+	case *ports.CommitRequest:
+		m.txn(q.StartTS).sent++
+	case *ports.BatchRollbackRequest:
+		m.txn(q.StartTS).sent++
+	default:
+	}
+}
+
+// Amplification returns what the committed transactions needed.
+func (m *Invariants) Amplification() Amplification {
+	var a Amplification
+	for _, t := range m.txns {
+		if t.commit == 0 || t.sent == 0 {
+			continue
+		}
+		a.Txns++
+		a.Requests += t.sent
+		a.Most = max(a.Most, float64(t.sent)/float64(max(1, len(t.keys))))
+	}
+	return a
+}
