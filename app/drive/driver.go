@@ -199,6 +199,13 @@ func (d *Driver) fail(broken *BrokenError) {
 	}
 }
 
+// admit is where the host may hold whoever begins something.
+func (d *Driver) admit() {
+	if enter := d.cfg.Host.Enter; enter != nil {
+		enter()
+	}
+}
+
 // loopFor picks the loop that hosts an operation.
 func (d *Driver) loopFor(id uint64) *loop { return d.loops[1+id%operationLoops] }
 
@@ -208,6 +215,7 @@ func (d *Driver) Now() ports.Instant { return d.cfg.Timers.Now() }
 // Deadline returns the instant at which ctx ends, or, when it has no deadline, the
 // one that is fallback away.
 func (d *Driver) Deadline(ctx context.Context, fallback time.Duration) ports.Instant {
+	d.admit()
 	left := fallback
 	if at, ok := ctx.Deadline(); ok {
 		left = d.cfg.Host.Until(at)

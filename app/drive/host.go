@@ -36,6 +36,9 @@ type Host struct {
 	Direct bool
 	// Until returns the time left until a context's deadline; nil means time.Until.
 	Until func(deadline time.Time) time.Duration
+	// Enter, when set, is called by everybody who begins something with the driver, before anything shared is
+	// touched. A host on which goroutines come as they like holds them there, to let them go on one at a time.
+	Enter func()
 }
 
 // blocking is production's waiter.

@@ -37,6 +37,7 @@ func NewPool[T any, P interface {
 
 // Op returns an operation, whose Machine has to be initialised.
 func (p *Pool[T]) Op() *Op[T] {
+	p.driver.admit()
 	p.mu.Lock()
 	if last := len(p.free) - 1; last >= 0 {
 		o := p.free[last]

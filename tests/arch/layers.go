@@ -72,8 +72,11 @@ var layers = []layer{
 
 	{name: "sim", folders: []string{"adapters/sim"}, ours: []string{"ports"}, library: true},
 	{name: "sim with client", folders: []string{
-		"adapters/sim/embed", "adapters/sim/load", "adapters/sim/explore", "adapters/sim/simtest",
+		"adapters/sim/embed", "adapters/sim/load", "adapters/sim/explore",
 	}, ours: []string{"ports", "core", "app", "sim"}, library: true, support: true},
+	// simtest belongs to test binaries, which it gives flags; so it is no library layer.
+	{name: "simtest", folders: []string{"adapters/sim/simtest"}, ours: []string{"ports", "core", "app", "sim"},
+		support: true},
 	{name: "sim/serve", folders: []string{"adapters/sim/serve"}, ours: []string{"ports", "wire", "sim"},
 		modules: []string{kvproto, grpc}, library: true},
 
