@@ -60,7 +60,9 @@ type Task struct {
 	World *sim.World
 	DB    *app.Client
 	Name  string
-	steps int
+	// Patient: no call is given up before CallTimeout.
+	Patient bool
+	steps   int
 }
 
 // choose decides something of the workload, below n.
@@ -73,7 +75,12 @@ func (t *Task) unique() string {
 }
 
 func (t *Task) context() (context.Context, context.CancelFunc) {
-	return embed.Context(t.World, CallTimeout)
+	limit := CallTimeout
+	if !t.Patient && t.choose(4) == 0 {
+		// In the middle of whatever the client does.
+		limit = time.Duration(1+t.choose(64)) * time.Millisecond << t.choose(6) / 16
+	}
+	return embed.Context(t.World, limit)
 }
 
 // outcome translates what the client says for checkers.
