@@ -95,10 +95,17 @@ func (n *node) search(a *arena, key []byte) (int, bool) {
 	if lo == n.n || n.heads[lo&(fan-1)] != h {
 		return lo, false
 	}
-	return n.searchKeys(a, key, h, lo)
+	switch order := bytes.Compare(a.key(n.refs[lo&(fan-1)])[n.skip:], key[n.skip:]); {
+	case order == 0:
+		return lo, true
+	case order > 0:
+		return lo, false
+	}
+	return n.searchKeys(a, key, h, lo+1)
 }
 
-// searchKeys goes on where heads are equal from a place on.
+// searchKeys goes on from a place where the heads may still be equal but the keys are
+// not: those before are smaller.
 func (n *node) searchKeys(a *arena, key []byte, h uint64, lo int) (int, bool) {
 	for hi := n.n; lo < hi; {
 		m := int(uint(lo+hi) >> 1)
