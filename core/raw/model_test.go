@@ -23,6 +23,9 @@ type cluster struct {
 	touched map[string]bool
 	// faults are on until the deadline draws near, so that most runs succeed.
 	patience int
+	// knobs bound what a request may hold.
+	knobs sm.Knobs
+	wrong string
 }
 
 func newCluster() *cluster {
@@ -69,6 +72,27 @@ func (c *cluster) serve(hdr *ports.Header, req ports.Request) ports.Reply {
 	}
 	f := &ports.RegionFault{Kind: ports.FaultEpochNotMatch, Regions: c.regions}
 	return &ports.RawGetReply{ReplyHeader: ports.ReplyHeader{Fault: f}}
+}
+
+// inspect holds a batch against the limits: the keys, and for a put the bytes of all pairs but the last.
+func (c *cluster) inspect(req ports.Request) {
+	keys, size := 0, 0
+	switch req := req.(type) {
+	case *ports.RawBatchGetRequest:
+		keys = len(req.Keys)
+	case *ports.RawBatchDeleteRequest:
+		keys = len(req.Keys)
+	case *ports.RawBatchPutRequest:
+		keys = len(req.Pairs)
+		for _, p := range req.Pairs[:keys-1] {
+			size += len(p.Key) + len(p.Value)
+		}
+	default:
+		return
+	}
+	if keys == 0 || keys > c.knobs.RawBatchKeys || size >= c.knobs.RawBatchBytes {
+		c.wrong = fmt.Sprintf("a request with %d keys, %d bytes before the last", keys, size)
+	}
 }
 
 func (c *cluster) execute(req ports.Request) ports.Reply {
@@ -216,7 +240,7 @@ func (c *cluster) run(t *rapid.T, m sm.Machine) {
 	knobs.Workers = rapid.IntRange(1, 4).Draw(t, "workers")
 	knobs.RawBatchKeys = rapid.IntRange(1, 5).Draw(t, "batch keys")
 	knobs.RawBatchBytes = rapid.IntRange(1, 9).Draw(t, "batch bytes")
-	r.Env.Knobs = &knobs
+	r.Env.Knobs, c.knobs = &knobs, knobs
 	c.patience = 0
 	var pending []*request
 	feed := func(ev ports.Event) {
@@ -224,6 +248,7 @@ func (c *cluster) run(t *rapid.T, m sm.Machine) {
 		for i := range r.Effects {
 			if r.Effects[i].Tok != (ports.Tok{}) {
 				pending = append(pending, keep(&r.Effects[i]))
+				c.inspect(r.Effects[i].Request)
 			}
 		}
 	}
@@ -231,6 +256,9 @@ func (c *cluster) run(t *rapid.T, m sm.Machine) {
 	for steps := 0; !m.Done(); steps++ {
 		if len(pending) == 0 || steps > 2000 {
 			t.Fatalf("no end: %s", m)
+		}
+		if c.wrong != "" {
+			t.Fatal(c.wrong)
 		}
 		n := rapid.IntRange(0, len(pending)-1).Draw(t, "which")
 		e := pending[n]
