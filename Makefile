@@ -51,6 +51,7 @@ mutants:     ## bugs of other clients, put back one at a time, are found; QUICK=
 	@go run ./tests/mutants
 
 cluster:     ## build and start real servers, end-to-end tests and bank on them; QUICK=1 is the short form
+	@go -C tests/cluster test -count=1 ./conform
 	@go -C tests/cluster run ./run
 
 bench:       ## this client, client-go and the hand-written limit on the same real servers

@@ -1,7 +1,9 @@
 package conform
 
 import (
+	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/tikvx/tikvx/ports"
@@ -12,8 +14,10 @@ func format(reply ports.Reply) string {
 	var b strings.Builder
 	switch r := reply.(type) {
 	case *ports.GetReply:
-		point(&b, r.Err, r.NotFound, r.Value)
+		// Transactions keep no empty values; unistore says so without not_found.
+		point(&b, r.Err, r.NotFound || len(r.Value) == 0, r.Value)
 	case *ports.BatchGetReply:
+		slices.SortFunc(r.Pairs, func(a, b ports.Pair) int { return bytes.Compare(keyOf(a), keyOf(b)) })
 		many(&b, r.Err, r.Pairs)
 	case *ports.ScanReply:
 		many(&b, r.Err, r.Pairs)
@@ -109,6 +113,14 @@ func many(b *strings.Builder, err *ports.KeyError, pairs []ports.Pair) {
 		}
 		fmt.Fprintf(b, "%s=%s\n", p.Key, p.Value)
 	}
+}
+
+// keyOf is the key that a pair is about; the order of a batch get means nothing.
+func keyOf(p ports.Pair) []byte {
+	if p.Err != nil && p.Err.Kind == ports.KeyLocked {
+		return p.Err.Lock.Key
+	}
+	return p.Key
 }
 
 func failures(b *strings.Builder, errs []ports.KeyError) {
