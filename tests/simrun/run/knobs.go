@@ -24,6 +24,9 @@ func knobs(w *sim.World) sm.Knobs {
 	k.ResolveLiteKeys = draw(w, k.ResolveLiteKeys, 2)
 	k.TxnStatusEntries = draw(w, k.TxnStatusEntries, 4)
 	k.LockTTL = draw(w, k.LockTTL, 500*time.Millisecond, 2*time.Millisecond)
+	if k.LockTTL < 100*time.Millisecond {
+		k.MaxLockTTL = k.LockTTL // or the size of any transaction would earn it as much
+	}
 	return k
 }
 
