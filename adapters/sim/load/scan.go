@@ -64,6 +64,9 @@ func (s *ScanLoad) Step(t *Task) error {
 	s.history.Reads = append(s.history.Reads, w.reads...)
 	s.history.Reads = append(s.history.Reads, w.proven(err)...)
 	s.tally.count(app.OutcomeOf(err))
+	if errors.Is(err, errOwnWrites) {
+		s.wrong = append(s.wrong, w.done.Receipt+": "+err.Error())
+	}
 	return unhealthy(err)
 }
 
@@ -101,7 +104,30 @@ func (w *pairWrite) run(ctx context.Context, tx *app.Txn) error {
 	if w.probe >= 0 && w.probe != w.pair {
 		err = errors.Join(err, tx.Insert(left(w.probe), mine), tx.Delete(left(w.probe)))
 	}
-	return errors.Join(err, tx.Put([]byte(w.done.Receipt), []byte("r")))
+	return errors.Join(err, tx.Put([]byte(w.done.Receipt), []byte("r")), w.ownReads(ctx, tx))
+}
+
+// errOwnWrites is a transaction that does not see what it has written.
+var errOwnWrites = errors.New("a transaction does not see its own writes")
+
+// ownReads reads the pair again, before it is committed.
+func (w *pairWrite) ownReads(ctx context.Context, tx *app.Txn) error {
+	value, err := tx.Get(ctx, right(w.pair))
+	if err != nil && !errors.Is(err, app.ErrNotFound) {
+		return err
+	}
+	pairs, err := tx.BatchGet(ctx, [][]byte{left(w.pair), right(w.pair)})
+	if err != nil {
+		return err
+	}
+	removed := len(value) == 0
+	switch {
+	case removed && w.remove && !w.again && len(pairs) == 0:
+	case !removed && string(value) == w.done.Receipt && len(pairs) == 2 && string(pairs[0].Value) == w.done.Receipt:
+	default:
+		return errOwnWrites
+	}
+	return nil
 }
 
 // proven returns what the outcome says about keys that had to be absent: they were when the transaction is committed;
