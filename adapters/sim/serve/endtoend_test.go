@@ -213,6 +213,7 @@ func TestCounterUnderFaults(t *testing.T) {
 					mu.Lock()
 					unknown++
 					mu.Unlock()
+				case tikvx.NotApplied:
 				}
 			}
 		})
