@@ -115,7 +115,9 @@ func onRaft(ctx context.Context, binaries rig.Binaries, dir string, quick bool, 
 	})
 }
 
-func onRaftCluster(ctx context.Context, binaries rig.Binaries, dir string, sum *result, events func(faults) error) error {
+func onRaftCluster(
+	ctx context.Context, binaries rig.Binaries, dir string, sum *result, events func(faults) error,
+) error {
 	cluster, err := rig.StartRaft(ctx, binaries, dir)
 	if err != nil {
 		return err
