@@ -25,5 +25,9 @@ func (e *KeyError) Clone() *KeyError {
 	c.Text = strings.Clone(e.Text)
 	c.Lock = e.Lock.Clone()
 	c.Key, c.Primary = slices.Clone(e.Key), slices.Clone(e.Primary)
+	c.WaitChain = slices.Clone(e.WaitChain)
+	for i := range c.WaitChain {
+		c.WaitChain[i].Key = slices.Clone(c.WaitChain[i].Key)
+	}
 	return &c
 }

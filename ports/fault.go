@@ -135,11 +135,25 @@ type KeyError struct {
 	// that a WriteConflict met; Reason is the check that found it.
 	ConflictTS, ConflictCommitTS Timestamp
 	Reason                       ConflictReason
-	// AttemptedCommitTS and MinCommitTS belong to CommitTSExpired.
+	// Assertion belongs to AssertionFailed, whose ConflictTS and ConflictCommitTS
+	// are start and commit of the version that exists.
+	Assertion Assertion
+	// AttemptedCommitTS and MinCommitTS belong to CommitTSExpired, MinCommitTS also
+	// to CommitTSTooLarge.
 	AttemptedCommitTS, MinCommitTS Timestamp
-	// LockTS and DeadlockKeyHash belong to Deadlock.
+	// LockTS, DeadlockKeyHash and WaitChain belong to Deadlock, as does Key, the
+	// key that was to be locked.
 	LockTS          Timestamp
 	DeadlockKeyHash uint64
+	WaitChain       []WaitFor
+}
+
+// WaitFor is one transaction that waits for the lock of another one on Key
+// (deadlock.WaitForEntry).
+type WaitFor struct {
+	Txn, WaitForTxn Timestamp
+	KeyHash         uint64
+	Key             []byte
 }
 
 // CauseKind says why an effect was not answered by its server.

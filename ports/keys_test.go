@@ -27,6 +27,9 @@ var keyFields = map[string]string{
 	"Ask.Key":                "pd", "Ask.Until": "pd", "Query.Key": "pd", "Query.End": "pd", "Fact.Key": "pd",
 
 	"GetRequest.Key": "user", "BatchGetRequest.Keys": "user", "ScanRequest.Range": "user",
+	"PrewriteRequest.Secondaries": "user", "CheckSecondaryLocksRequest.Keys": "user",
+	"PessimisticLockRequest.Primary": "user", "PessimisticLockReply.Values": "value", "LockResult.Value": "value",
+	"WaitFor.Key":             "user",
 	"PrewriteRequest.Primary": "user", "CommitRequest.Keys": "user", "CommitRequest.Primary": "user",
 	"BatchRollbackRequest.Keys": "user", "CheckTxnStatusRequest.Primary": "user",
 	"ResolveLockRequest.Keys": "user", "TxnHeartBeatRequest.Primary": "user",
@@ -48,6 +51,7 @@ var (
 		&ports.RawGetRequest{}, &ports.RawBatchGetRequest{}, &ports.RawPutRequest{}, &ports.RawBatchPutRequest{},
 		&ports.RawDeleteRequest{}, &ports.RawBatchDeleteRequest{}, &ports.RawDeleteRangeRequest{},
 		&ports.RawScanRequest{}, &ports.RawGetKeyTTLRequest{}, &ports.RawCompareAndSwapRequest{},
+		&ports.CheckSecondaryLocksRequest{}, &ports.PessimisticLockRequest{},
 	}
 	replies = []ports.Reply{
 		&ports.GetReply{}, &ports.BatchGetReply{}, &ports.ScanReply{}, &ports.PrewriteReply{},
@@ -55,6 +59,7 @@ var (
 		&ports.ResolveLockReply{}, &ports.TxnHeartBeatReply{}, &ports.PessimisticRollbackReply{},
 		&ports.RawGetReply{}, &ports.RawBatchGetReply{}, &ports.RawWriteReply{Of: ports.VerbRawPut},
 		&ports.RawScanReply{}, &ports.RawGetKeyTTLReply{}, &ports.RawCompareAndSwapReply{},
+		&ports.CheckSecondaryLocksReply{}, &ports.PessimisticLockReply{},
 	}
 )
 

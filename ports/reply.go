@@ -48,10 +48,52 @@ type ScanReply struct {
 }
 
 // PrewriteReply answers [PrewriteRequest]; no errors means that every key is locked.
+// MinCommitTS is 0 unless the locks are async-commit locks, OnePCCommitTS unless
+// the transaction is committed.
 type PrewriteReply struct {
 	ReplyHeader
-	Errors      []KeyError
-	MinCommitTS Timestamp
+	Errors        []KeyError
+	MinCommitTS   Timestamp
+	OnePCCommitTS Timestamp
+}
+
+// LockResultKind says how a key was locked (kvrpcpb.PessimisticLockKeyResultType).
+type LockResultKind uint8
+
+// The results of locking a key in force-lock mode.
+const (
+	LockResultNormal LockResultKind = iota
+	LockResultWithConflict
+	LockResultFailed
+)
+
+// LockResult is what became of one key of a force-lock request. ConflictTS is the
+// commit timestamp of the version in spite of which the key is locked.
+type LockResult struct {
+	Kind              LockResultKind
+	Value             []byte
+	Existence         bool
+	ConflictTS        Timestamp
+	SkipResolvingLock bool
+}
+
+// PessimisticLockReply answers [PessimisticLockRequest]: with Values and NotFounds
+// as the request wanted them, or, in force-lock mode, with Results.
+type PessimisticLockReply struct {
+	ReplyHeader
+	Errors    []KeyError
+	Values    [][]byte
+	NotFounds []bool
+	Results   []LockResult
+}
+
+// CheckSecondaryLocksReply answers [CheckSecondaryLocksRequest]: the locks if every
+// key is locked, else the commit timestamp, which is 0 of what is rolled back.
+type CheckSecondaryLocksReply struct {
+	ReplyHeader
+	Err      *KeyError
+	Locks    []Lock
+	CommitTS Timestamp
 }
 
 // CommitReply answers [CommitRequest]. Without an error the keys are committed,
@@ -173,3 +215,5 @@ func (r *RawWriteReply) Verb() Verb          { return r.Of }                    
 func (*RawScanReply) Verb() Verb             { return VerbRawScan }             // Verb implements [Reply].
 func (*RawGetKeyTTLReply) Verb() Verb        { return VerbRawGetKeyTTL }        // Verb implements [Reply].
 func (*RawCompareAndSwapReply) Verb() Verb   { return VerbRawCompareAndSwap }   // Verb implements [Reply].
+func (*CheckSecondaryLocksReply) Verb() Verb { return VerbCheckSecondaryLocks } // Verb implements [Reply].
+func (*PessimisticLockReply) Verb() Verb     { return VerbPessimisticLock }     // Verb implements [Reply].

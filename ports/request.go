@@ -28,11 +28,16 @@ const (
 	VerbRawScan
 	VerbRawGetKeyTTL
 	VerbRawCompareAndSwap
+	VerbCheckSecondaryLocks
+	VerbPessimisticLock
 	verbs
 )
 
 // Verbs is the number of verbs, for tables indexed by verb.
 const Verbs = int(verbs)
+
+// Raw reports whether a verb reads or writes raw data.
+func (v Verb) Raw() bool { return v >= VerbRawGet && v <= VerbRawCompareAndSwap }
 
 // Request is one of the request structs of this package, passed by pointer. It
 // is borrowed: whoever receives it reads it before returning and keeps nothing.
@@ -97,6 +102,49 @@ type Mutation struct {
 	Kind  LockKind
 	Key   []byte
 	Value []byte
+	// Assertion says what the caller believes of the key's last version. In a
+	// [PessimisticLockRequest], AssertNotExist demands that there is no value.
+	Assertion Assertion
+}
+
+// Assertion is what a mutation believes of its key (kvrpcpb.Assertion).
+type Assertion uint8
+
+// The assertions of a mutation.
+const (
+	AssertNothing Assertion = iota
+	AssertExist
+	AssertNotExist
+)
+
+// AssertionLevel says which assertions a store checks (kvrpcpb.AssertionLevel):
+// none, those that cost no further read, or all.
+type AssertionLevel uint8
+
+// The levels of assertions.
+const (
+	AssertionsOff AssertionLevel = iota
+	AssertionsFast
+	AssertionsStrict
+)
+
+// PessimisticAction says what the prewrite of a pessimistic transaction demands of
+// a key (kvrpcpb.PrewriteRequest.PessimisticAction).
+type PessimisticAction uint8
+
+// The pessimistic actions: the key was not locked; it was locked and must still
+// be; its checks were put off until prewrite.
+const (
+	SkipPessimisticCheck PessimisticAction = iota
+	DoPessimisticCheck
+	DoConstraintCheck
+)
+
+// ForUpdateTSConstraint demands that the pessimistic lock of the mutation at Index
+// has exactly this for_update_ts.
+type ForUpdateTSConstraint struct {
+	Index       uint32
+	ForUpdateTS Timestamp
 }
 
 // PrewriteRequest locks the keys of one batch (Percolator's first phase).
@@ -107,6 +155,50 @@ type PrewriteRequest struct {
 	TTL         uint64
 	TxnSize     uint64
 	MinCommitTS Timestamp
+	// SkipConstraintCheck spares an optimistic prewrite the look at newer versions.
+	SkipConstraintCheck bool
+	// ForUpdateTS is 0 for optimistic transactions. Actions belong to the mutations
+	// of pessimistic ones, by index; Constraints to some of them.
+	ForUpdateTS Timestamp
+	Actions     []PessimisticAction
+	Constraints []ForUpdateTSConstraint
+	// UseAsyncCommit lets the locks decide the commit timestamp; the primary's lock
+	// then lists Secondaries, all other keys of the transaction.
+	UseAsyncCommit bool
+	Secondaries    [][]byte
+	// TryOnePC commits the batch, which is the whole transaction, at once.
+	TryOnePC bool
+	// MaxCommitTS bounds what the store may choose, 0 being no bound; beyond it, the
+	// store falls back to plain locks.
+	MaxCommitTS    Timestamp
+	AssertionLevel AssertionLevel
+}
+
+// PessimisticLockRequest locks keys of one batch before they are written.
+type PessimisticLockRequest struct {
+	Mutations   []Mutation
+	Primary     []byte
+	StartTS     Timestamp
+	TTL         uint64
+	ForUpdateTS Timestamp
+	IsFirstLock bool
+	// WaitTimeout is how long to wait for a lock, in ms: 0 as long as the store is
+	// configured to, below 0 not at all.
+	WaitTimeout      int64
+	ReturnValues     bool
+	MinCommitTS      Timestamp
+	CheckExistence   bool
+	LockOnlyIfExists bool
+	// ForceLock takes the lock in spite of a newer version, and lets a waiting
+	// request go on when it is woken (kvrpcpb: WakeUpModeForceLock).
+	ForceLock bool
+}
+
+// CheckSecondaryLocksRequest asks what became of secondaries of an async-commit
+// transaction, and rolls back those that are not locked.
+type CheckSecondaryLocksRequest struct {
+	Keys    [][]byte
+	StartTS Timestamp
 }
 
 // CommitRequest commits the keys of one batch.
@@ -258,3 +350,5 @@ func (*RawDeleteRangeRequest) Verb() Verb      { return VerbRawDeleteRange }    
 func (*RawScanRequest) Verb() Verb             { return VerbRawScan }             // Verb implements [Request].
 func (*RawGetKeyTTLRequest) Verb() Verb        { return VerbRawGetKeyTTL }        // Verb implements [Request].
 func (*RawCompareAndSwapRequest) Verb() Verb   { return VerbRawCompareAndSwap }   // Verb implements [Request].
+func (*CheckSecondaryLocksRequest) Verb() Verb { return VerbCheckSecondaryLocks } // Verb implements [Request].
+func (*PessimisticLockRequest) Verb() Verb     { return VerbPessimisticLock }     // Verb implements [Request].

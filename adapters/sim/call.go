@@ -301,7 +301,7 @@ func (w *World) onExecute(h *happening) {
 	f := b.reply.Region()
 	refused := f != nil && !f.MayBeApplied()
 	answered := w.answer(c, b)
-	c.decided = refused || answered && f == nil && c.req.Verb() >= ports.VerbRawGet
+	c.decided = refused || answered && f == nil && c.req.Verb().Raw()
 }
 
 // serve executes a request, or finds out why not.

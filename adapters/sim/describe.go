@@ -2,7 +2,6 @@ package sim
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/tikvx/tikvx/ports"
 )
@@ -18,11 +17,8 @@ func describe(c *call) string {
 	case *ports.ScanRequest:
 		return fmt.Sprintf("%s [%q, %q) limit %d at %s", head, r.Range.Start, r.Range.End, r.Limit, formatTS(r.TS))
 	case *ports.PrewriteRequest:
-		var keys []string
-		for i := range r.Mutations {
-			keys = append(keys, fmt.Sprintf("%q", r.Mutations[i].Key))
-		}
-		return fmt.Sprintf("%s start %s primary %q keys %s", head, formatTS(r.StartTS), r.Primary, strings.Join(keys, " "))
+		return fmt.Sprintf("%s start %s primary %q keys%s", head, formatTS(r.StartTS), r.Primary,
+			describeMutations(r.Mutations))
 	case *ports.CommitRequest:
 		return fmt.Sprintf("%s start %s commit %s %q", head, formatTS(r.StartTS), formatTS(r.CommitTS), r.Keys)
 	case *ports.BatchRollbackRequest:
@@ -32,8 +28,21 @@ func describe(c *call) string {
 			formatTS(r.CallerStartTS), formatTS(r.CurrentTS), r.RollbackIfNotExist)
 	case *ports.ResolveLockRequest:
 		return fmt.Sprintf("%s start %s commit %s %q", head, formatTS(r.StartTS), formatTS(r.CommitTS), r.Keys)
+	case *ports.CheckSecondaryLocksRequest:
+		return fmt.Sprintf("%s start %s %q", head, formatTS(r.StartTS), r.Keys)
+	case *ports.PessimisticLockRequest:
+		return fmt.Sprintf("%s start %s for-update %s primary %q%s", head, formatTS(r.StartTS), formatTS(r.ForUpdateTS),
+			r.Primary, describeMutations(r.Mutations))
 	}
 	return head + describeRaw(c.req)
+}
+
+func describeMutations(list []ports.Mutation) string {
+	text := ""
+	for i := range list {
+		text += fmt.Sprintf(" %q", list[i].Key)
+	}
+	return text
 }
 
 func describeRaw(req ports.Request) string {
@@ -69,9 +78,14 @@ func describeReply(reply ports.Reply) string {
 	case *ports.ScanReply:
 		return fmt.Sprintf("%s %d pairs%s", head, len(r.Pairs), describeError(r.Err))
 	case *ports.PrewriteReply:
-		for i := range r.Errors {
-			head += describeError(&r.Errors[i])
+		if r.OnePCCommitTS != 0 {
+			head += " committed at " + formatTS(r.OnePCCommitTS)
 		}
+		return head + describeErrors(r.Errors)
+	case *ports.PessimisticLockReply:
+		return head + describeErrors(r.Errors)
+	case *ports.CheckSecondaryLocksReply:
+		return fmt.Sprintf("%s %d locks commit %s%s", head, len(r.Locks), formatTS(r.CommitTS), describeError(r.Err))
 	case *ports.CommitReply:
 		return fmt.Sprintf("%s %s%s", head, formatTS(r.CommitTS), describeError(r.Err))
 	case *ports.BatchRollbackReply:
@@ -91,6 +105,14 @@ func describeReply(reply ports.Reply) string {
 		return fmt.Sprintf("%s swapped %t found %q%s", head, r.Succeeded, r.Previous, r.Text)
 	}
 	return head
+}
+
+func describeErrors(list []ports.KeyError) string {
+	text := ""
+	for i := range list {
+		text += describeError(&list[i])
+	}
+	return text
 }
 
 func describeError(e *ports.KeyError) string {
@@ -144,7 +166,8 @@ var faultKindNames = [ports.FaultKinds]string{
 var verbNames = [ports.Verbs]string{
 	"None", "Get", "BatchGet", "Scan", "Prewrite", "Commit", "BatchRollback", "CheckTxnStatus", "ResolveLock",
 	"TxnHeartBeat", "PessimisticRollback", "RawGet", "RawBatchGet", "RawPut", "RawBatchPut", "RawDelete",
-	"RawBatchDelete", "RawDeleteRange", "RawScan", "RawGetKeyTTL", "RawCompareAndSwap",
+	"RawBatchDelete", "RawDeleteRange", "RawScan", "RawGetKeyTTL", "RawCompareAndSwap", "CheckSecondaryLocks",
+	"PessimisticLock",
 }
 
 func verbName(v ports.Verb) string { return verbNames[v] }
@@ -169,6 +192,24 @@ func hashReply(d *digest, reply ports.Reply) {
 	case *ports.PrewriteReply:
 		for i := range r.Errors {
 			hashError(d, &r.Errors[i])
+		}
+		if r.MinCommitTS|r.OnePCCommitTS != 0 {
+			d.add(uint64(r.MinCommitTS))
+			d.add(uint64(r.OnePCCommitTS))
+		}
+	case *ports.CheckSecondaryLocksReply:
+		d.add(uint64(r.CommitTS) ^ uint64(len(r.Locks))<<56)
+		hashError(d, r.Err)
+	case *ports.PessimisticLockReply:
+		for i := range r.Errors {
+			hashError(d, &r.Errors[i])
+		}
+		for i := range r.Values {
+			d.bytes(r.Values[i])
+		}
+		for i := range r.Results {
+			d.bytes(r.Results[i].Value)
+			d.add(uint64(r.Results[i].ConflictTS))
 		}
 	case *ports.CommitReply:
 		d.add(uint64(r.CommitTS))

@@ -16,6 +16,9 @@ type region struct {
 	ports.Region
 	// term counts leaders.
 	term uint64
+	// synced is the instant from which on the leader's store has a max_ts above all that other leaders have served
+	// (components/raftstore: store/txn_ext.rs: MaxTsSyncStatus).
+	synced ports.Instant
 	// electing: an election is on its way.
 	electing bool
 }
@@ -121,8 +124,19 @@ func (w *World) split(key []byte) bool {
 func (w *World) lead(r *region, peer ports.PeerID) {
 	r.Leader = peer
 	r.term++
+	w.syncMaxTS(r)
 	w.note(noteLeader, uint64(r.ID), uint64(peer), r.term)
 	w.heartbeat()
+}
+
+// syncMaxTS lets a new leader fetch a timestamp, because it does not know what the last one has served; until it has
+// one, it takes neither async commit nor 1PC (raftstore: store/worker/pd.rs: handle_update_max_timestamp).
+func (w *World) syncMaxTS(r *region) {
+	r.synced = w.now + 16*travelTime
+	if leader, ok := r.leader(); ok {
+		s := w.store(leader.Store)
+		s.maxTS = max(s.maxTS, w.pd.last)
+	}
 }
 
 // quorum returns the peers that can be elected, none when a majority cannot vote.

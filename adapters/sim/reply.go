@@ -18,6 +18,8 @@ type replyBuffer struct {
 	resolve   ports.ResolveLockReply
 	heartbeat ports.TxnHeartBeatReply
 	release   ports.PessimisticRollbackReply
+	secondary ports.CheckSecondaryLocksReply
+	locking   ports.PessimisticLockReply
 	rawGet    ports.RawGetReply
 	rawBatch  ports.RawBatchGetReply
 	rawWrite  ports.RawWriteReply
@@ -101,6 +103,12 @@ func (b *replyBuffer) header(verb ports.Verb) *ports.ReplyHeader {
 	case ports.VerbPessimisticRollback:
 		b.reply = &b.release
 		return &b.release.ReplyHeader
+	case ports.VerbCheckSecondaryLocks:
+		b.reply = &b.secondary
+		return &b.secondary.ReplyHeader
+	case ports.VerbPessimisticLock:
+		b.reply, b.locking.Errors = &b.locking, b.errors
+		return &b.locking.ReplyHeader
 	default:
 		return b.rawHeader(verb)
 	}
@@ -158,6 +166,19 @@ func (b *replyBuffer) seal() {
 		r.Err = b.keyError(r.Err)
 	case *ports.TxnHeartBeatReply:
 		r.Err = b.keyError(r.Err)
+	case *ports.CheckSecondaryLocksReply:
+		r.Err = b.keyError(r.Err)
+		for i := range r.Locks {
+			r.Locks[i] = b.lock(&r.Locks[i])
+		}
+	case *ports.PessimisticLockReply:
+		b.sealErrors(r.Errors)
+		for i := range r.Values {
+			r.Values[i] = b.bytes(r.Values[i])
+		}
+		for i := range r.Results {
+			r.Results[i].Value = b.bytes(r.Results[i].Value)
+		}
 	case *ports.RawGetReply:
 		r.Value = b.bytes(r.Value)
 	case *ports.RawBatchGetReply:
@@ -204,6 +225,11 @@ func (b *replyBuffer) keyError(e *ports.KeyError) *ports.KeyError {
 	}
 	c := *e
 	c.Key, c.Primary, c.Lock = b.bytes(e.Key), b.bytes(e.Primary), b.lock(&e.Lock)
+	c.WaitChain = nil
+	for _, wait := range e.WaitChain {
+		wait.Key = b.bytes(wait.Key)
+		c.WaitChain = append(c.WaitChain, wait)
+	}
 	return &c
 }
 

@@ -1,6 +1,10 @@
 package sim
 
-import "github.com/tikvx/tikvx/ports"
+import (
+	"slices"
+
+	"github.com/tikvx/tikvx/ports"
+)
 
 // requestCopy holds a request while it travels: requests are borrowed, so whatever is sent is copied. One copy has room
 // for each kind, so that its memory can be used again.
@@ -15,6 +19,8 @@ type requestCopy struct {
 	resolve   ports.ResolveLockRequest
 	heartbeat ports.TxnHeartBeatRequest
 	release   ports.PessimisticRollbackRequest
+	secondary ports.CheckSecondaryLocksRequest
+	lock      ports.PessimisticLockRequest
 	raw       rawRequestCopy
 
 	memory    []byte
@@ -66,7 +72,9 @@ func (c *requestCopy) mutationList(list []ports.Mutation) []ports.Mutation {
 	c.mutations = c.mutations[:0]
 	for i := range list {
 		m := &list[i]
-		c.mutations = append(c.mutations, ports.Mutation{Kind: m.Kind, Key: c.bytes(m.Key), Value: c.bytes(m.Value)})
+		c.mutations = append(c.mutations, ports.Mutation{
+			Kind: m.Kind, Key: c.bytes(m.Key), Value: c.bytes(m.Value), Assertion: m.Assertion,
+		})
 	}
 	return c.mutations
 }
@@ -113,7 +121,8 @@ func (c *requestCopy) set(req ports.Request) ports.Request {
 	case *ports.PrewriteRequest:
 		c.prewrite = *r
 		c.prewrite.Primary = c.bytes(r.Primary)
-		c.prewrite.Mutations = c.mutationList(r.Mutations)
+		c.prewrite.Mutations, c.prewrite.Secondaries = c.mutationList(r.Mutations), c.list(r.Secondaries)
+		c.prewrite.Actions, c.prewrite.Constraints = slices.Clone(r.Actions), slices.Clone(r.Constraints)
 		return &c.prewrite
 	case *ports.CommitRequest:
 		c.commit = *r
@@ -139,6 +148,14 @@ func (c *requestCopy) set(req ports.Request) ports.Request {
 		c.release = *r
 		c.release.Keys = c.list(r.Keys)
 		return &c.release
+	case *ports.CheckSecondaryLocksRequest:
+		c.secondary = *r
+		c.secondary.Keys = c.list(r.Keys)
+		return &c.secondary
+	case *ports.PessimisticLockRequest:
+		c.lock = *r
+		c.lock.Primary, c.lock.Mutations = c.bytes(r.Primary), c.mutationList(r.Mutations)
+		return &c.lock
 	}
 	return c.setRaw(req)
 }

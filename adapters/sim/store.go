@@ -71,6 +71,11 @@ func (w *World) admit(s *store, hdr *ports.Header, req ports.Request, f *ports.R
 		*f = ports.RegionFault{Kind: ports.FaultKeyNotInRegion}
 		return false
 	}
+	if q, ok := req.(*ports.PrewriteRequest); ok && (q.UseAsyncCommit || q.TryOnePC) && w.now < r.synced {
+		// txn/commands/prewrite.rs: check_max_ts_synced
+		*f = ports.RegionFault{Kind: ports.FaultMaxTimestampNotSynced}
+		return false
+	}
 	return true
 }
 
@@ -118,6 +123,14 @@ func (w *World) inRegion(r *region, req ports.Request) bool {
 				return false
 			}
 		}
+	case *ports.PessimisticLockRequest:
+		for i := range q.Mutations {
+			if !x.Contains(q.Mutations[i].Key) {
+				return false
+			}
+		}
+	case *ports.CheckSecondaryLocksRequest:
+		return all(q.Keys, x.Contains)
 	case *ports.CommitRequest:
 		return all(q.Keys, x.Contains)
 	case *ports.BatchRollbackRequest:
@@ -204,7 +217,13 @@ func (w *World) perform(s *store, hdr *ports.Header, req ports.Request, b *reply
 		e.Scan(q, x, s.snapshot(hdr, q.TS), &b.scan)
 	case *ports.PrewriteRequest:
 		s.observe(q)
-		e.Prewrite(q, &b.prewrite)
+		e.PrewriteOn(mvcc.Terms{MaxTS: s.maxTS, Retry: hdr.IsRetry}, q, &b.prewrite)
+	case *ports.PessimisticLockRequest:
+		s.maxTS = max(s.maxTS, mvcc.ReadTS(q))
+		e.PessimisticLock(q, &b.locking)
+	case *ports.CheckSecondaryLocksRequest:
+		s.maxTS = max(s.maxTS, q.StartTS)
+		e.CheckSecondaryLocks(q, &b.secondary)
 	case *ports.CommitRequest:
 		e.Commit(q, &b.commit)
 	case *ports.BatchRollbackRequest:

@@ -20,6 +20,8 @@ type Decoder struct {
 	resolveLock    ports.ResolveLockReply
 	heartBeat      ports.TxnHeartBeatReply
 	pessimistic    ports.PessimisticRollbackReply
+	secondaries    ports.CheckSecondaryLocksReply
+	lock           ports.PessimisticLockReply
 	rawGet         ports.RawGetReply
 	rawBatchGet    ports.RawBatchGetReply
 	rawWrite       ports.RawWriteReply
@@ -61,7 +63,7 @@ func (d *Decoder) Decode(verb ports.Verb, body []byte) (ports.Reply, error) {
 	case ports.VerbPrewrite:
 		r := &d.prewrite
 		*r = ports.PrewriteReply{}
-		n := numbers{{3, (*uint64)(&r.MinCommitTS)}}
+		n := numbers{{3, (*uint64)(&r.MinCommitTS)}, {4, (*uint64)(&r.OnePCCommitTS)}}
 		return r, decodeTxn(body, &r.ReplyHeader, nil, &r.Errors, n)
 	case ports.VerbCommit:
 		r := &d.commit
@@ -86,6 +88,10 @@ func (d *Decoder) Decode(verb ports.Verb, body []byte) (ports.Reply, error) {
 		return r, decodeTxn(body, &r.ReplyHeader, nil, &r.Errors, numbers{})
 	case ports.VerbCheckTxnStatus:
 		return &d.checkTxnStatus, d.decodeCheckTxnStatus(body)
+	case ports.VerbCheckSecondaryLocks:
+		return &d.secondaries, d.decodeSecondaries(body)
+	case ports.VerbPessimisticLock:
+		return &d.lock, d.decodePessimisticLock(body)
 	default:
 		return d.decodeRaw(verb, body)
 	}

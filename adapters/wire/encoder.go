@@ -44,6 +44,7 @@ type Encoder struct {
 
 	mutations []kvrpcpb.Mutation
 	mutation  []*kvrpcpb.Mutation
+	actions   []kvrpcpb.PrewriteRequest_PessimisticAction
 }
 
 // Append appends the encoded request to dst and returns the result.
@@ -142,6 +143,10 @@ func (e *Encoder) fill(cluster uint64, hdr *ports.Header, req ports.Request) mes
 		return &kvrpcpb.PessimisticRollbackRequest{
 			Context: c, Keys: r.Keys, StartVersion: uint64(r.StartTS), ForUpdateTs: uint64(r.ForUpdateTS),
 		}
+	case *ports.CheckSecondaryLocksRequest:
+		return &kvrpcpb.CheckSecondaryLocksRequest{Context: c, Keys: r.Keys, StartVersion: uint64(r.StartTS)}
+	case *ports.PessimisticLockRequest:
+		return e.pessimisticLock(c, r)
 	}
 	return e.fillRaw(c, req)
 }
@@ -168,8 +173,9 @@ func scanBounds(r ports.KeyRange, reverse bool) (start, end []byte) {
 	return r.End, r.Start
 }
 
-func (e *Encoder) fillPrewrite(c *kvrpcpb.Context, r *ports.PrewriteRequest) {
-	n := len(r.Mutations)
+// fillMutations fills the messages of mutations, which are used again.
+func (e *Encoder) fillMutations(list []ports.Mutation) []*kvrpcpb.Mutation {
+	n := len(list)
 	if cap(e.mutations) < n {
 		e.mutations = make([]kvrpcpb.Mutation, n)
 		e.mutation = make([]*kvrpcpb.Mutation, n)
@@ -178,13 +184,45 @@ func (e *Encoder) fillPrewrite(c *kvrpcpb.Context, r *ports.PrewriteRequest) {
 		}
 	}
 	e.mutations, e.mutation = e.mutations[:n], e.mutation[:n]
-	for i := range r.Mutations {
-		m := &r.Mutations[i]
-		e.mutations[i] = kvrpcpb.Mutation{Op: kvrpcpb.Op(m.Kind), Key: m.Key, Value: m.Value}
+	for i := range list {
+		m := &list[i]
+		e.mutations[i] = kvrpcpb.Mutation{
+			Op: kvrpcpb.Op(m.Kind), Key: m.Key, Value: m.Value, Assertion: kvrpcpb.Assertion(m.Assertion),
+		}
 	}
+	return e.mutation
+}
+
+func (e *Encoder) fillPrewrite(c *kvrpcpb.Context, r *ports.PrewriteRequest) {
 	p := &e.prewrite
-	p.Context, p.Mutations, p.PrimaryLock = c, e.mutation, r.Primary
+	p.Context, p.Mutations, p.PrimaryLock = c, e.fillMutations(r.Mutations), r.Primary
+	p.SkipConstraintCheck, p.ForUpdateTs = r.SkipConstraintCheck, uint64(r.ForUpdateTS)
+	p.UseAsyncCommit, p.Secondaries, p.TryOnePc = r.UseAsyncCommit, r.Secondaries, r.TryOnePC
+	p.MaxCommitTs, p.AssertionLevel = uint64(r.MaxCommitTS), kvrpcpb.AssertionLevel(r.AssertionLevel)
+	e.actions = e.actions[:0]
+	for _, a := range r.Actions {
+		e.actions = append(e.actions, kvrpcpb.PrewriteRequest_PessimisticAction(a))
+	}
+	p.PessimisticActions, p.ForUpdateTsConstraints = e.actions, nil
+	for _, x := range r.Constraints {
+		p.ForUpdateTsConstraints = append(p.ForUpdateTsConstraints, &kvrpcpb.PrewriteRequest_ForUpdateTSConstraint{
+			Index: x.Index, ExpectedForUpdateTs: uint64(x.ForUpdateTS),
+		})
+	}
 	p.StartVersion, p.LockTtl, p.TxnSize, p.MinCommitTs = uint64(r.StartTS), r.TTL, r.TxnSize, uint64(r.MinCommitTS)
+}
+
+func (e *Encoder) pessimisticLock(c *kvrpcpb.Context, r *ports.PessimisticLockRequest) message {
+	m := &kvrpcpb.PessimisticLockRequest{
+		Context: c, Mutations: e.fillMutations(r.Mutations), PrimaryLock: r.Primary, StartVersion: uint64(r.StartTS),
+		LockTtl: r.TTL, ForUpdateTs: uint64(r.ForUpdateTS), IsFirstLock: r.IsFirstLock, WaitTimeout: r.WaitTimeout,
+		ReturnValues: r.ReturnValues, MinCommitTs: uint64(r.MinCommitTS), CheckExistence: r.CheckExistence,
+		LockOnlyIfExists: r.LockOnlyIfExists,
+	}
+	if r.ForceLock {
+		m.WakeUpMode = kvrpcpb.PessimisticLockWakeUpMode_WakeUpModeForceLock
+	}
+	return m
 }
 
 func (e *Encoder) fillCommit(c *kvrpcpb.Context, r *ports.CommitRequest) {
@@ -269,7 +307,7 @@ func (e *Encoder) forget() {
 	e.context.RequestSource = ""
 	e.get.Key, e.batchGet.Keys, e.rawGet.Key = nil, nil, nil
 	e.scan.StartKey, e.scan.EndKey = nil, nil
-	e.prewrite.PrimaryLock = nil
+	e.prewrite.PrimaryLock, e.prewrite.Secondaries = nil, nil
 	e.commit.Keys, e.commit.PrimaryKey = nil, nil
 	e.batchRollback.Keys, e.checkTxnStatus.PrimaryKey, e.resolveLock.Keys = nil, nil, nil
 	e.rawPut.Key, e.rawPut.Value = nil, nil

@@ -24,10 +24,7 @@ func keyErrorFromProto(e *kvrpcpb.KeyError) ports.KeyError {
 	case e.AlreadyExist != nil:
 		return ports.KeyError{Kind: ports.KeyAlreadyExists, Key: e.AlreadyExist.GetKey()}
 	case e.Deadlock != nil:
-		return ports.KeyError{
-			Kind: ports.KeyDeadlock, LockTS: ports.Timestamp(e.Deadlock.GetLockTs()),
-			DeadlockKeyHash: e.Deadlock.GetDeadlockKeyHash(),
-		}
+		return deadlockFromProto(e.Deadlock)
 	case e.CommitTsExpired != nil:
 		x := e.CommitTsExpired
 		return ports.KeyError{
@@ -46,11 +43,15 @@ func keyErrorRare(e *kvrpcpb.KeyError) ports.KeyError {
 			Primary: e.TxnNotFound.GetPrimaryKey(),
 		}
 	case e.CommitTsTooLarge != nil:
-		return ports.KeyError{Kind: ports.KeyCommitTSTooLarge}
-	case e.AssertionFailed != nil:
 		return ports.KeyError{
-			Kind: ports.KeyAssertionFailed, Key: e.AssertionFailed.GetKey(),
-			StartTS: ports.Timestamp(e.AssertionFailed.GetStartTs()),
+			Kind: ports.KeyCommitTSTooLarge, MinCommitTS: ports.Timestamp(e.CommitTsTooLarge.GetCommitTs()),
+		}
+	case e.AssertionFailed != nil:
+		x := e.AssertionFailed
+		return ports.KeyError{
+			Kind: ports.KeyAssertionFailed, Key: x.GetKey(), StartTS: ports.Timestamp(x.GetStartTs()),
+			Assertion: ports.Assertion(x.GetAssertion()), ConflictTS: ports.Timestamp(x.GetExistingStartTs()),
+			ConflictCommitTS: ports.Timestamp(x.GetExistingCommitTs()),
 		}
 	case e.PrimaryMismatch != nil:
 		k := ports.KeyError{Kind: ports.KeyPrimaryMismatch}
@@ -111,7 +112,7 @@ func keyErrorToProto(k *ports.KeyError) *kvrpcpb.KeyError {
 	case ports.KeyAlreadyExists:
 		e.AlreadyExist = &kvrpcpb.AlreadyExist{Key: k.Key}
 	case ports.KeyDeadlock:
-		e.Deadlock = &kvrpcpb.Deadlock{LockTs: uint64(k.LockTS), DeadlockKeyHash: k.DeadlockKeyHash}
+		e.Deadlock = deadlockToProto(k)
 	case ports.KeyCommitTSExpired:
 		e.CommitTsExpired = &kvrpcpb.CommitTsExpired{
 			StartTs: uint64(k.StartTS), AttemptedCommitTs: uint64(k.AttemptedCommitTS), Key: k.Key,
@@ -120,9 +121,12 @@ func keyErrorToProto(k *ports.KeyError) *kvrpcpb.KeyError {
 	case ports.KeyTxnNotFound:
 		e.TxnNotFound = &kvrpcpb.TxnNotFound{StartTs: uint64(k.StartTS), PrimaryKey: k.Primary}
 	case ports.KeyCommitTSTooLarge:
-		e.CommitTsTooLarge = &kvrpcpb.CommitTsTooLarge{}
+		e.CommitTsTooLarge = &kvrpcpb.CommitTsTooLarge{CommitTs: uint64(k.MinCommitTS)}
 	case ports.KeyAssertionFailed:
-		e.AssertionFailed = &kvrpcpb.AssertionFailed{StartTs: uint64(k.StartTS), Key: k.Key}
+		e.AssertionFailed = &kvrpcpb.AssertionFailed{
+			StartTs: uint64(k.StartTS), Key: k.Key, Assertion: kvrpcpb.Assertion(k.Assertion),
+			ExistingStartTs: uint64(k.ConflictTS), ExistingCommitTs: uint64(k.ConflictCommitTS),
+		}
 	case ports.KeyPrimaryMismatch:
 		e.PrimaryMismatch = &kvrpcpb.PrimaryMismatch{LockInfo: lockToProto(&k.Lock)}
 	case ports.KeyTxnLockNotFound:

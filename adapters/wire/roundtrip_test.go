@@ -25,6 +25,7 @@ var requestTypes = []ports.Request{
 	&ports.RawBatchGetRequest{}, &ports.RawPutRequest{}, &ports.RawBatchPutRequest{}, &ports.RawDeleteRequest{},
 	&ports.RawBatchDeleteRequest{}, &ports.RawDeleteRangeRequest{}, &ports.RawScanRequest{},
 	&ports.RawGetKeyTTLRequest{}, &ports.RawCompareAndSwapRequest{},
+	&ports.CheckSecondaryLocksRequest{}, &ports.PessimisticLockRequest{},
 }
 
 var replyTypes = []ports.Reply{
@@ -32,6 +33,7 @@ var replyTypes = []ports.Reply{
 	&ports.BatchRollbackReply{}, &ports.CheckTxnStatusReply{}, &ports.ResolveLockReply{}, &ports.TxnHeartBeatReply{},
 	&ports.PessimisticRollbackReply{}, &ports.RawGetReply{}, &ports.RawBatchGetReply{}, &ports.RawScanReply{},
 	&ports.RawGetKeyTTLReply{}, &ports.RawCompareAndSwapReply{},
+	&ports.CheckSecondaryLocksReply{}, &ports.PessimisticLockReply{},
 }
 
 // fill draws a value of any type of the vocabulary. Times are whole milliseconds, as on the wire.
@@ -68,6 +70,8 @@ func fillKind(t *rapid.T, v reflect.Value, depth int) {
 		v.SetBool(rapid.Bool().Draw(t, "bool"))
 	case reflect.String:
 		v.SetString(rapid.StringN(0, 6, -1).Draw(t, "string"))
+	case reflect.Int64:
+		v.SetInt(rapid.Int64().Draw(t, "number"))
 	case reflect.Uint8, reflect.Uint32, reflect.Uint64:
 		v.SetUint(rapid.Uint64Range(0, 1<<(8*v.Type().Size()-1)).Draw(t, "number"))
 	case reflect.Slice:
@@ -128,12 +132,15 @@ func drawKeyError(t *rapid.T) ports.KeyError {
 	v := reflect.ValueOf(&k).Elem()
 	fields := map[ports.KeyErrorKind][]string{
 		ports.KeyLocked: {"Lock"}, ports.KeyPrimaryMismatch: {"Lock"}, ports.KeyAlreadyExists: {"Key"},
-		ports.KeyWriteConflict: {"Key", "Primary", "StartTS", "ConflictTS", "ConflictCommitTS"},
-		ports.KeyDeadlock:      {"LockTS", "DeadlockKeyHash"},
+		ports.KeyWriteConflict:    {"Key", "Primary", "StartTS", "ConflictTS", "ConflictCommitTS"},
+		ports.KeyDeadlock:         {"LockTS", "DeadlockKeyHash", "Key", "WaitChain"},
+		ports.KeyCommitTSTooLarge: {"MinCommitTS"},
 		ports.KeyCommitTSExpired: {
 			"Key", "StartTS", "AttemptedCommitTS", "MinCommitTS",
 		},
-		ports.KeyTxnNotFound: {"StartTS", "Primary"}, ports.KeyAssertionFailed: {"Key", "StartTS"},
+		ports.KeyTxnNotFound: {"StartTS", "Primary"}, ports.KeyAssertionFailed: {
+			"Key", "StartTS", "Assertion", "ConflictTS", "ConflictCommitTS",
+		},
 		ports.KeyTxnLockNotFound: {"Key"},
 	}
 	for _, name := range fields[k.Kind] {

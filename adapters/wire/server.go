@@ -104,6 +104,11 @@ func decodeRequest(verb ports.Verb, body []byte) (*kvrpcpb.Context, ports.Reques
 		return m.Context, &ports.PessimisticRollbackRequest{
 			Keys: m.Keys, StartTS: ports.Timestamp(m.StartVersion), ForUpdateTS: ports.Timestamp(m.ForUpdateTs),
 		}, err
+	case ports.VerbCheckSecondaryLocks:
+		m, err := parse(new(kvrpcpb.CheckSecondaryLocksRequest), body)
+		return m.Context, &ports.CheckSecondaryLocksRequest{Keys: m.Keys, StartTS: ports.Timestamp(m.StartVersion)}, err
+	case ports.VerbPessimisticLock:
+		return decodePessimisticLockRequest(body)
 	default:
 		return decodeRawRequest(verb, body)
 	}
@@ -128,11 +133,18 @@ func decodePrewrite(body []byte) (*kvrpcpb.Context, ports.Request, error) {
 	m, err := parse(new(kvrpcpb.PrewriteRequest), body)
 	r := &ports.PrewriteRequest{
 		Primary: m.PrimaryLock, StartTS: ports.Timestamp(m.StartVersion), TTL: m.LockTtl, TxnSize: m.TxnSize,
-		MinCommitTS: ports.Timestamp(m.MinCommitTs), Mutations: make([]ports.Mutation, 0, len(m.Mutations)),
+		MinCommitTS: ports.Timestamp(m.MinCommitTs), Mutations: mutationsFromProto(m.Mutations),
+		SkipConstraintCheck: m.SkipConstraintCheck, ForUpdateTS: ports.Timestamp(m.ForUpdateTs),
+		UseAsyncCommit: m.UseAsyncCommit, Secondaries: m.Secondaries, TryOnePC: m.TryOnePc,
+		MaxCommitTS: ports.Timestamp(m.MaxCommitTs), AssertionLevel: ports.AssertionLevel(m.AssertionLevel),
 	}
-	for _, mu := range m.Mutations {
-		kind := kindFromProto(mu.GetOp())
-		r.Mutations = append(r.Mutations, ports.Mutation{Kind: kind, Key: mu.GetKey(), Value: mu.GetValue()})
+	for _, a := range m.PessimisticActions {
+		r.Actions = append(r.Actions, ports.PessimisticAction(a))
+	}
+	for _, x := range m.ForUpdateTsConstraints {
+		r.Constraints = append(r.Constraints, ports.ForUpdateTSConstraint{
+			Index: x.GetIndex(), ForUpdateTS: ports.Timestamp(x.GetExpectedForUpdateTs()),
+		})
 	}
 	return m.Context, r, err
 }
@@ -258,6 +270,7 @@ func replyToProto(reply ports.Reply) message {
 	case *ports.PrewriteReply:
 		return &kvrpcpb.PrewriteResponse{
 			RegionError: fault, Errors: errorList(r.Errors), MinCommitTs: uint64(r.MinCommitTS),
+			OnePcCommitTs: uint64(r.OnePCCommitTS),
 		}
 	case *ports.CommitReply:
 		return &kvrpcpb.CommitResponse{RegionError: fault, Error: errorPart(r.Err), CommitVersion: uint64(r.CommitTS)}
@@ -278,6 +291,15 @@ func replyToProto(reply ports.Reply) message {
 		return &kvrpcpb.TxnHeartBeatResponse{RegionError: fault, Error: errorPart(r.Err), LockTtl: r.TTL}
 	case *ports.PessimisticRollbackReply:
 		return &kvrpcpb.PessimisticRollbackResponse{RegionError: fault, Errors: errorList(r.Errors)}
+	case *ports.CheckSecondaryLocksReply:
+		return &kvrpcpb.CheckSecondaryLocksResponse{
+			RegionError: fault, Error: errorPart(r.Err), Locks: locksToProto(r.Locks), CommitTs: uint64(r.CommitTS),
+		}
+	case *ports.PessimisticLockReply:
+		return &kvrpcpb.PessimisticLockResponse{
+			RegionError: fault, Errors: errorList(r.Errors), Values: r.Values, NotFounds: r.NotFounds,
+			Results: lockResultsToProto(r.Results),
+		}
 	}
 	return rawReplyToProto(fault, reply)
 }

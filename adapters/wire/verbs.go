@@ -58,6 +58,10 @@ func commandOf(v ports.Verb) command {
 		return command{"RawGetKeyTTL", 0}
 	case ports.VerbRawCompareAndSwap:
 		return command{"RawCompareAndSwap", 0}
+	case ports.VerbCheckSecondaryLocks:
+		return command{"KvCheckSecondaryLocks", 33}
+	case ports.VerbPessimisticLock:
+		return command{"KvPessimisticLock", 23}
 	case ports.VerbNone:
 	}
 	return command{}

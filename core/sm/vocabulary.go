@@ -93,6 +93,15 @@ func (h *Hash) KeyError(e *ports.KeyError) {
 	h.TS(e.MinCommitTS)
 	h.TS(e.LockTS)
 	h.Uint(e.DeadlockKeyHash)
+	h.Uint(uint64(e.Assertion))
+	h.Uint(uint64(len(e.WaitChain)))
+	for i := range e.WaitChain {
+		w := &e.WaitChain[i]
+		h.TS(w.Txn)
+		h.TS(w.WaitForTxn)
+		h.Uint(w.KeyHash)
+		h.Bytes(w.Key)
+	}
 }
 
 // Waiter writes a waiter.

@@ -84,6 +84,7 @@ func hashMutations(h *sm.Hash, mutations []ports.Mutation) {
 	h.Int(len(mutations))
 	for i := range mutations {
 		h.Uint(uint64(mutations[i].Kind))
+		h.Uint(uint64(mutations[i].Assertion))
 		h.Bytes(mutations[i].Key)
 		h.Bytes(mutations[i].Value)
 	}

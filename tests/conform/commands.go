@@ -2,6 +2,7 @@ package conform
 
 import (
 	"math"
+	"strings"
 
 	"github.com/tikvx/tikvx/ports"
 )
@@ -21,6 +22,10 @@ var commands = map[string]func(a *args) ([]byte, ports.Request){
 		}
 	},
 	"prewrite": prewrite,
+	"check-secondaries": func(a *args) ([]byte, ports.Request) {
+		return a.keys("keys")[0], &ports.CheckSecondaryLocksRequest{Keys: a.keys("keys"), StartTS: a.ts("start")}
+	},
+	"lock": lock,
 	"commit": func(a *args) ([]byte, ports.Request) {
 		return a.keys("keys")[0], &ports.CommitRequest{
 			Keys: a.keys("keys"), StartTS: a.ts("start"), CommitTS: a.ts("commit"), Primary: a.primary(),
@@ -92,12 +97,18 @@ var commands = map[string]func(a *args) ([]byte, ports.Request){
 func prewrite(a *args) ([]byte, ports.Request) {
 	req := &ports.PrewriteRequest{
 		Primary: a.key("primary"), StartTS: a.ts("start"), TTL: a.number("ttl", 100), MinCommitTS: a.ts("min-commit"),
+		UseAsyncCommit: a.has("async"), Secondaries: a.keys("secondaries"), TryOnePC: a.has("one-pc"),
+		MaxCommitTS: a.ts("max-commit"), ForUpdateTS: a.ts("for-update"),
+	}
+	if a.has("strict") {
+		req.AssertionLevel = ports.AssertionsStrict
 	}
 	kinds := map[string]ports.LockKind{
 		"put": ports.KindPut, "delete": ports.KindDelete, "lock": ports.KindLock, "insert": ports.KindInsert,
 		"check": ports.KindCheckNotExists,
 	}
-	for _, f := range a.lines() {
+	for i, f := range a.lines() {
+		f, options := cutOptions(f)
 		kind, ok := kinds[f[0]]
 		if !ok || len(f) < 2 {
 			a.d.Fatalf(a.t, "mutation %q", f)
@@ -106,10 +117,55 @@ func prewrite(a *args) ([]byte, ports.Request) {
 		if len(f) > 2 {
 			m.Value = []byte(f[2])
 		}
+		m.Assertion = assertions[options["assert"]]
+		if req.ForUpdateTS != 0 {
+			req.Actions = append(req.Actions, actions[options["action"]])
+		}
+		if expected := options["expect"]; expected != "" {
+			req.Constraints = append(req.Constraints, ports.ForUpdateTSConstraint{
+				Index: uint32(i), ForUpdateTS: a.parseTS(expected),
+			})
+		}
 		req.Mutations = append(req.Mutations, m)
 	}
 	req.TxnSize = uint64(len(req.Mutations))
 	return req.Primary, req
+}
+
+var (
+	assertions = map[string]ports.Assertion{"exist": ports.AssertExist, "absent": ports.AssertNotExist}
+	actions    = map[string]ports.PessimisticAction{
+		"locked": ports.DoPessimisticCheck, "checked": ports.DoConstraintCheck,
+	}
+)
+
+// cutOptions takes the words of the form name=value off a line.
+func cutOptions(words []string) (rest []string, options map[string]string) {
+	options = map[string]string{}
+	for _, word := range words {
+		if name, value, ok := strings.Cut(word, "="); ok {
+			options[name] = value
+		} else {
+			rest = append(rest, word)
+		}
+	}
+	return rest, options
+}
+
+func lock(a *args) ([]byte, ports.Request) {
+	req := &ports.PessimisticLockRequest{
+		Primary: a.primary(), StartTS: a.ts("start"), TTL: a.number("ttl", 100), ForUpdateTS: a.ts("for-update"),
+		WaitTimeout: -1, ReturnValues: a.has("values"), CheckExistence: a.has("exists"),
+		LockOnlyIfExists: a.has("if-exists"), ForceLock: a.has("force"),
+	}
+	for _, k := range a.keys("keys") {
+		m := ports.Mutation{Kind: ports.KindPessimisticLock, Key: k}
+		if a.has("absent") {
+			m.Assertion = ports.AssertNotExist
+		}
+		req.Mutations = append(req.Mutations, m)
+	}
+	return req.Mutations[0].Key, req
 }
 
 // primary is primary=…, or the first of the keys.

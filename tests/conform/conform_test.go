@@ -17,6 +17,12 @@ func TestTxnScriptsOnTheSimulator(t *testing.T) {
 	t.Logf("conform: sim commands=%d explained=%d", counts.Commands, counts.Explained)
 }
 
+// What today's client does not send is played on the simulator alone.
+func TestStoreScriptsOnTheSimulator(t *testing.T) {
+	counts := conform.Run(t, "testdata/store", "sim", simulated(t, false))
+	require.NotZero(t, counts.Commands)
+}
+
 func TestRawScriptsOnTheSimulator(t *testing.T) {
 	counts := conform.Run(t, "testdata/raw", "sim", simulated(t, true))
 	require.NotZero(t, counts.Commands)

@@ -22,7 +22,11 @@ func format(reply ports.Reply) string {
 	case *ports.ScanReply:
 		many(&b, r.Err, r.Pairs)
 	case *ports.PrewriteReply:
-		failures(&b, r.Errors)
+		prewritten(&b, r)
+	case *ports.PessimisticLockReply:
+		locked(&b, r)
+	case *ports.CheckSecondaryLocksReply:
+		secondaries(&b, r)
 	case *ports.CommitReply:
 		verdict(&b, r.Err)
 	case *ports.BatchRollbackReply:
@@ -132,6 +136,59 @@ func failures(b *strings.Builder, errs []ports.KeyError) {
 	}
 }
 
+func prewritten(b *strings.Builder, r *ports.PrewriteReply) {
+	switch {
+	case len(r.Errors) > 0:
+		failures(b, r.Errors)
+	case r.OnePCCommitTS != 0:
+		fmt.Fprintf(b, "committed at %s\n", formatTS(r.OnePCCommitTS))
+	case r.MinCommitTS != 0:
+		fmt.Fprintf(b, "ok min-commit=%s\n", formatTS(r.MinCommitTS))
+	default:
+		b.WriteString("ok\n")
+	}
+}
+
+func locked(b *strings.Builder, r *ports.PessimisticLockReply) {
+	for i, absent := range r.NotFounds {
+		switch {
+		case absent:
+			b.WriteString("not found\n")
+		case i < len(r.Values):
+			fmt.Fprintf(b, "value=%s\n", r.Values[i])
+		default:
+			b.WriteString("exists\n")
+		}
+	}
+	for i := range r.Results {
+		switch x := &r.Results[i]; x.Kind {
+		case ports.LockResultNormal:
+			fmt.Fprintf(b, "normal exists=%t value=%s\n", x.Existence, x.Value)
+		case ports.LockResultWithConflict:
+			fmt.Fprintf(b, "with conflict commit=%s exists=%t value=%s\n", formatTS(x.ConflictTS), x.Existence, x.Value)
+		case ports.LockResultFailed:
+			b.WriteString("failed\n")
+		}
+	}
+	if len(r.Errors) > 0 || b.Len() == 0 {
+		failures(b, r.Errors)
+	}
+}
+
+func secondaries(b *strings.Builder, r *ports.CheckSecondaryLocksReply) {
+	for i := range r.Locks {
+		verdict(b, &ports.KeyError{Kind: ports.KeyLocked, Lock: r.Locks[i]})
+	}
+	switch {
+	case r.Err != nil:
+		verdict(b, r.Err)
+	case r.CommitTS != 0:
+		fmt.Fprintf(b, "committed at %s\n", formatTS(r.CommitTS))
+	case len(r.Locks) == 0:
+		b.WriteString("rolled back\n")
+	}
+}
+
 func status(b *strings.Builder, r *ports.CheckTxnStatusReply) {
 	if r.Err != nil {
 		verdict(b, r.Err)
@@ -168,6 +225,9 @@ func verdict(b *strings.Builder, err *ports.KeyError) {
 		fmt.Fprintf(b, "txn not found start=%s\n", formatTS(err.StartTS))
 	case ports.KeyTxnLockNotFound:
 		b.WriteString("txn lock not found\n")
+	case ports.KeyAssertionFailed:
+		fmt.Fprintf(b, "assertion failed key=%s start=%s commit=%s\n", err.Key, formatTS(err.ConflictTS),
+			formatTS(err.ConflictCommitTS))
 	case ports.KeyRetryable:
 		b.WriteString("retryable\n")
 	case ports.KeyAbort:

@@ -6,7 +6,8 @@
 // changes all that it has to or nothing. Where TiKV cites a rule in its sources, the method names the file; paths
 // without a crate lie under src/storage in tikv/tikv.
 //
-// Left out is what the verbs of ports cannot reach yet: taking pessimistic locks, async commit and 1PC in prewrite,
-// shared locks, flushes, garbage collection. Locks of those kinds can be planted with [Engine.PutLock] and are
-// treated by all commands as TiKV treats them.
+// A command is atomic here, so that no read meets the memory locks that TiKV holds while an async-commit prewrite is
+// being written. Left out are shared locks, flushes, and the cache of known transaction statuses; a pessimistic lock
+// that is in the way is reported, waiting for it is the caller's business. Locks of other kinds can be planted with
+// [Engine.PutLock] and are treated by all commands as TiKV treats them.
 package mvcc

@@ -1,0 +1,172 @@
+package mvcc
+
+import (
+	"slices"
+
+	"github.com/tikvx/tikvx/ports"
+)
+
+// ReadTS returns the timestamp at which a request reads, to which it raises the store's max_ts; 0 when it does not
+// (txn/actions/acquire_pessimistic_lock.rs: acquire_pessimistic_lock).
+func ReadTS(req *ports.PessimisticLockRequest) ports.Timestamp {
+	absent := func(m ports.Mutation) bool { return m.Assertion == ports.AssertNotExist }
+	if req.ReturnValues || req.CheckExistence || slices.ContainsFunc(req.Mutations, absent) {
+		return req.ForUpdateTS
+	}
+	return 0
+}
+
+// PessimisticLock locks the keys of one batch, all or none (txn/commands/acquire_pessimistic_lock.rs). A lock of
+// another transaction is answered as KeyIsLocked; waiting for it is the caller's business.
+func (e *Engine) PessimisticLock(req *ports.PessimisticLockRequest, reply *ports.PessimisticLockReply) {
+	if req.ForceLock && len(req.Mutations) > 1 {
+		reply.Errors = append(reply.Errors, *abort("multiple keys with allowed_lock_with_conflict set"))
+		return
+	}
+	b := e.begin()
+	primary := slices.Clone(req.Primary)
+	for i := range req.Mutations {
+		k := keyLock{
+			req: req, batch: b, primary: primary, at: e.entry(req.Mutations[i].Key), forUpdate: req.ForUpdateTS,
+			absent: req.Mutations[i].Assertion == ports.AssertNotExist,
+		}
+		if err := k.run(); err != nil {
+			reply.Values, reply.NotFounds, reply.Results = nil, nil, nil
+			reply.Errors = append(reply.Errors, *err)
+			if req.ForceLock && err.Kind == ports.KeyLocked {
+				reply.Results = append(reply.Results, ports.LockResult{Kind: ports.LockResultFailed})
+			}
+			return
+		}
+		k.answer(reply)
+	}
+	e.apply(b)
+}
+
+// keyLock is the locking of one key (txn/actions/acquire_pessimistic_lock.rs: acquire_pessimistic_lock).
+type keyLock struct {
+	req     *ports.PessimisticLockRequest
+	batch   *batch
+	primary []byte
+	at      *entry[columns]
+	// forUpdate is the request's; a lock taken with conflict has that of the conflict.
+	forUpdate ports.Timestamp
+	// absent: there must be no value.
+	absent bool
+	// conflict is the newer version in spite of which the key is locked, conflictTS its commit timestamp.
+	conflict   *Write
+	conflictTS ports.Timestamp
+	// found is the version that the transaction sees, nil for none.
+	found *Write
+}
+
+func (k *keyLock) run() *ports.KeyError {
+	if k.req.LockOnlyIfExists && !k.req.ReturnValues {
+		return abort("Txn(Mvcc(LockIfExistsFailed { start_ts: %d }))", k.req.StartTS)
+	}
+	if k.at.value.locked {
+		return k.locked(&k.at.value.lock)
+	}
+	if n := len(k.at.value.writes); n > 0 {
+		if err := k.check(&k.at.value.writes[n-1]); err != nil {
+			return err
+		}
+	}
+	if k.req.LockOnlyIfExists && k.found == nil {
+		if k.conflict != nil {
+			return k.writeConflict(k.conflict)
+		}
+		return nil
+	}
+	k.put(k.conflict != nil)
+	return nil
+}
+
+// locked handles a key that is locked already; only the transaction's own pessimistic lock is one that it can take
+// (acquire_pessimistic_lock.rs: handle_existing_exclusive_lock).
+func (k *keyLock) locked(l *Lock) *ports.KeyError {
+	switch {
+	case l.StartTS != k.req.StartTS:
+		return keyIsLocked(k.at.key, l)
+	case !l.pessimistic():
+		return abort("Txn(Mvcc(LockTypeNotMatch { start_ts: %d, pessimistic: false }))", l.StartTS)
+	}
+	if k.req.ForceLock && k.forUpdate < l.ForUpdateTS {
+		// A force-lock request that comes again learns for which version its lock stands.
+		k.forUpdate, k.conflictTS = l.ForUpdateTS, l.ForUpdateTS
+	}
+	k.found = k.at.value.visible(k.forUpdate)
+	if k.absent && k.found != nil {
+		if k.found.CommitTS > k.req.ForUpdateTS {
+			return k.writeConflict(k.found)
+		}
+		return alreadyExists(k.at.key)
+	}
+	if k.forUpdate > l.ForUpdateTS {
+		k.put(l.WithConflict)
+	}
+	return nil
+}
+
+// check looks at the newest record of a key that is not locked.
+func (k *keyLock) check(newest *Write) *ports.KeyError {
+	c := &k.at.value
+	if newest.CommitTS > k.forUpdate {
+		if !k.req.ForceLock {
+			return k.writeConflict(newest)
+		}
+		k.conflict, k.conflictTS, k.forUpdate = newest, newest.CommitTS, newest.CommitTS
+	}
+	if i := c.newest(k.req.StartTS); i >= 0 {
+		w := &c.writes[i]
+		if w.CommitTS == k.req.StartTS && (w.Kind == ports.KindRollback || w.OverlappedRollback) {
+			return abort("Txn(Mvcc(PessimisticLockRolledBack { start_ts: %d }))", k.req.StartTS)
+		}
+	}
+	k.found = c.visible(newest.CommitTS)
+	if k.absent && k.found != nil {
+		if k.conflict != nil {
+			return k.writeConflict(k.conflict)
+		}
+		return alreadyExists(k.at.key)
+	}
+	return nil
+}
+
+func (k *keyLock) put(withConflict bool) {
+	k.batch.putLock(k.at, Lock{
+		Kind: ports.KindPessimisticLock, Primary: k.primary, StartTS: k.req.StartTS, TTL: k.req.TTL,
+		ForUpdateTS: k.forUpdate, MinCommitTS: k.req.MinCommitTS, WithConflict: withConflict,
+	})
+}
+
+func (k *keyLock) writeConflict(w *Write) *ports.KeyError {
+	return writeConflict(k.at.key, k.primary, k.req.StartTS, w, ports.ConflictPessimisticRetry)
+}
+
+// answer adds what the request wants to know about the key (src/storage/types.rs: PessimisticLockKeyResult).
+func (k *keyLock) answer(reply *ports.PessimisticLockReply) {
+	var value []byte
+	if k.found != nil {
+		value = k.found.Value
+	}
+	if !k.req.ForceLock {
+		if k.req.ReturnValues {
+			reply.Values = append(reply.Values, value)
+		}
+		if k.req.ReturnValues || k.req.CheckExistence {
+			reply.NotFounds = append(reply.NotFounds, k.found == nil)
+		}
+		return
+	}
+	r := ports.LockResult{Kind: ports.LockResultNormal}
+	if k.conflictTS != 0 {
+		r.Kind, r.ConflictTS = ports.LockResultWithConflict, k.conflictTS
+	}
+	if r.Kind == ports.LockResultWithConflict || k.req.ReturnValues {
+		r.Value = value
+	}
+	r.Existence = k.found != nil &&
+		(r.Kind == ports.LockResultWithConflict || k.req.ReturnValues || k.req.CheckExistence)
+	reply.Results = append(reply.Results, r)
+}
