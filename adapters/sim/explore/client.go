@@ -59,8 +59,9 @@ type observation struct {
 
 // item is something of a client that is under way.
 type item struct {
-	kind    itemKind
-	tok     ports.Tok
+	kind itemKind
+	tok  ports.Tok
+	// request is what is on its way, or what reply answers.
 	request *request
 	reply   *reply
 	pause   pauseKind
@@ -312,11 +313,12 @@ func (it *item) print(h sm.Hash) uint64 {
 	h.Uint(uint64(it.kind))
 	h.Uint(uint64(it.pause))
 	h.Gen(it.tok.Gen)
-	if it.request != nil {
+	switch it.kind {
+	case requestItem, lateItem:
 		h.Uint(it.request.fingerprint)
-	}
-	if it.reply != nil {
+	case replyItem:
 		h.Uint(it.reply.fingerprint)
+	case timerItem, oracleItem:
 	}
 	return mix(h.Sum())
 }

@@ -8,6 +8,8 @@ type cast struct {
 	clients []Program
 	// single are the faults that happen one at a time, pairs those of which each two happen together.
 	single, pairs []Fault
+	// small: pairs take no more than a moment.
+	small bool
 }
 
 func casts() []cast {
@@ -17,14 +19,21 @@ func casts() []cast {
 	readBatch := Program{Name: "batch get a b", Ops: []Op{{BatchGet, []string{"a", "b"}}}}
 	addToBoth := Program{Name: "get a, write a b", Ops: []Op{{Get, []string{"a"}}, {Write, []string{"a", "b"}}}}
 	every := []Fault{Lose, Duplicate, Crash, Split, Transfer, Expire, Cancel, Late}
-	some := []Fault{Lose, Crash, Split, Expire}
+	some := []Fault{Crash, Split, Expire}
 	return []cast{
-		{"two writers", []Program{writeBoth, writeBoth}, every, every},
-		{"writers of a b and of b c", []Program{writeBoth, writeTail}, every, some},
-		{"two who read and write", []Program{addToBoth, addToBoth}, every, nil},
-		{"writer and reader", []Program{writeBoth, readBoth}, every, some},
-		{"writer and batch reader", []Program{writeBoth, readBatch}, every, some},
+		{"two writers", []Program{writeBoth, writeBoth}, every, every, false},
+		{"writers of a b and of b c", []Program{writeBoth, writeTail}, every, every, true},
+		{"two who read and write", []Program{addToBoth, addToBoth}, every, some, false},
+		{"writer and reader", []Program{writeBoth, readBoth}, every, every, true},
+		{"writer and batch reader", []Program{writeBoth, readBatch}, every, every, false},
 	}
+}
+
+// crowd is a cast too large for pairs of faults, and for a moment.
+func crowd() cast {
+	list := casts()
+	writers, readers := list[1].clients, list[3].clients
+	return cast{"two writers and a reader", []Program{writers[0], writers[1], readers[1]}, list[0].single, nil, false}
 }
 
 // limit is far above what any committed configuration needs.
@@ -39,6 +48,9 @@ func Configurations(quick bool) []Config {
 		for _, f := range c.single {
 			list = append(list, c.config(0, f))
 		}
+		if c.small {
+			list = append(list, c.pairwise()...)
+		}
 	}
 	list = append(list, heartbeats()...)
 	if quick {
@@ -50,10 +62,24 @@ func Configurations(quick bool) []Config {
 		}
 	}
 	for _, c := range casts() {
-		for i, f := range c.pairs {
-			for _, g := range c.pairs[i:] {
-				list = append(list, c.config(0, f, g))
-			}
+		if !c.small {
+			list = append(list, c.pairwise()...)
+		}
+	}
+	three := crowd()
+	list = append(list, three.config(0))
+	for _, f := range three.single {
+		list = append(list, three.config(0, f))
+	}
+	return list
+}
+
+// pairwise are the configurations of a cast with each two faults.
+func (c *cast) pairwise() []Config {
+	var list []Config
+	for i, f := range c.pairs {
+		for _, g := range c.pairs[i:] {
+			list = append(list, c.config(0, f, g))
 		}
 	}
 	return list

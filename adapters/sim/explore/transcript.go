@@ -85,7 +85,13 @@ func (x *Explorer) describe(s *state, st step) string {
 		return "every lock expires"
 	case stepWait:
 		return "all wait until every lock has expired"
+	default:
+		return x.describeOwn(s, st)
 	}
+}
+
+// describeOwn says what happens to a client in a step.
+func (x *Explorer) describeOwn(s *state, st step) string {
 	who := fmt.Sprintf("c%d", st.client+1)
 	var it item
 	if c := s.clients[st.client].client; int(st.item) < len(c.items) {
@@ -97,21 +103,20 @@ func (x *Explorer) describe(s *state, st step) string {
 	case stepTick:
 		return who + " gets a timestamp"
 	case stepExecute, stepDuplicate, stepLate:
-		text := fmt.Sprintf("%s: %s", who, it.request.text)
-		switch st.kind {
-		case stepDuplicate:
-			text += ", to be delivered twice"
-		case stepLate:
-			text += ", late"
+		how := ""
+		if st.kind == stepDuplicate {
+			how = ", to be delivered twice"
+		} else if st.kind == stepLate {
+			how = ", late"
 		}
-		return text + " → " + x.execute(s.engine, it.request, s.layout).reply.text
+		return fmt.Sprintf("%s: %s%s → %s", who, it.request.text, how, x.execute(s.engine, it.request, s.layout).reply.text)
 	case stepArrive:
-		return fmt.Sprintf("%s hears: %s", who, it.reply.text)
+		return fmt.Sprintf("%s hears: %s → %s", who, it.request.text, it.reply.text)
 	case stepLose:
-		if it.request != nil {
+		if it.kind == requestItem {
 			return fmt.Sprintf("%s gives up waiting: %s", who, it.request.text)
 		}
-		return fmt.Sprintf("%s does not hear: %s", who, it.reply.text)
+		return fmt.Sprintf("%s does not hear: %s → %s", who, it.request.text, it.reply.text)
 	case stepFire, stepPoll:
 		if it.pause == beatPause {
 			return who + " keeps its lock alive"
@@ -123,8 +128,9 @@ func (x *Explorer) describe(s *state, st step) string {
 		return who + "'s caller leaves"
 	case stepDeadline:
 		return who + "'s deadline passes"
+	default:
+		return "?"
 	}
-	return "?"
 }
 
 // Replay takes the steps of a transcript and returns the violation that they lead to, "" if there is none. A step

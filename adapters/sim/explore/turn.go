@@ -100,10 +100,10 @@ func (t *turn) take(kind edgeKind, i int, arg uint64) {
 	case edgeTick:
 		t.post(ports.Event{Kind: ports.EventTimestamp, Tok: c.take(i).tok, TS: ports.Timestamp(arg)})
 	case edgeExecuted:
-		c.items[i] = item{kind: replyItem, tok: c.items[i].tok, reply: t.x.replyList[arg]}
+		c.items[i].kind, c.items[i].reply = replyItem, t.x.replyList[arg]
 	case edgeDuplicated:
 		c.items = append(c.items, item{kind: lateItem, request: c.items[i].request})
-		c.items[i] = item{kind: replyItem, tok: c.items[i].tok, reply: t.x.replyList[arg]}
+		c.items[i].kind, c.items[i].reply = replyItem, t.x.replyList[arg]
 	case edgeSpent:
 		c.take(i)
 	case edgeArrive:

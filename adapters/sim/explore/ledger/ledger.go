@@ -92,6 +92,9 @@ func (t *Table) Check(name string, states, ends int) string {
 	return ""
 }
 
+// States returns the number of states of a configuration, 0 when it is not in the table.
+func (t *Table) States(name string) int { return t.rows[name].states }
+
 // Names returns the configurations in the table.
 func (t *Table) Names() []string { return t.names }
 
