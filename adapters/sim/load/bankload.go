@@ -50,14 +50,14 @@ func (b *BankLoad) Step(t *Task) error {
 	switch t.choose(12) {
 	case 0:
 		return b.total(ctx, t.DB, "")
-	case 1:
+	case 1, 2:
 		began := t.World.Now()
 		r, err := b.bank.Newest(ctx, t.DB, t.choose(b.bank.Accounts))
 		if r.Began = began; err == nil {
 			b.history.Latest = append(b.history.Latest, r)
 		}
 		return err
-	case 2:
+	case 3, 4, 5:
 		return b.move(t, func(receipt string) Transfer {
 			return b.bank.Chain(ctx, t.DB, b.chain(t), uint64(1+t.choose(10)), receipt)
 		})
