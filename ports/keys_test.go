@@ -29,6 +29,7 @@ var keyFields = map[string]string{
 	"GetRequest.Key": "user", "BatchGetRequest.Keys": "user", "ScanRequest.Range": "user",
 	"PrewriteRequest.Secondaries": "user", "CheckSecondaryLocksRequest.Keys": "user",
 	"PessimisticLockRequest.Primary": "user", "PessimisticLockReply.Values": "value", "LockResult.Value": "value",
+	"ScanLockRequest.Range":   "user",
 	"WaitFor.Key":             "user",
 	"PrewriteRequest.Primary": "user", "CommitRequest.Keys": "user", "CommitRequest.Primary": "user",
 	"BatchRollbackRequest.Keys": "user", "CheckTxnStatusRequest.Primary": "user",
@@ -51,7 +52,7 @@ var (
 		&ports.RawGetRequest{}, &ports.RawBatchGetRequest{}, &ports.RawPutRequest{}, &ports.RawBatchPutRequest{},
 		&ports.RawDeleteRequest{}, &ports.RawBatchDeleteRequest{}, &ports.RawDeleteRangeRequest{},
 		&ports.RawScanRequest{}, &ports.RawGetKeyTTLRequest{}, &ports.RawCompareAndSwapRequest{},
-		&ports.CheckSecondaryLocksRequest{}, &ports.PessimisticLockRequest{},
+		&ports.CheckSecondaryLocksRequest{}, &ports.PessimisticLockRequest{}, &ports.ScanLockRequest{},
 	}
 	replies = []ports.Reply{
 		&ports.GetReply{}, &ports.BatchGetReply{}, &ports.ScanReply{}, &ports.PrewriteReply{},
@@ -59,7 +60,7 @@ var (
 		&ports.ResolveLockReply{}, &ports.TxnHeartBeatReply{}, &ports.PessimisticRollbackReply{},
 		&ports.RawGetReply{}, &ports.RawBatchGetReply{}, &ports.RawWriteReply{Of: ports.VerbRawPut},
 		&ports.RawScanReply{}, &ports.RawGetKeyTTLReply{}, &ports.RawCompareAndSwapReply{},
-		&ports.CheckSecondaryLocksReply{}, &ports.PessimisticLockReply{},
+		&ports.CheckSecondaryLocksReply{}, &ports.PessimisticLockReply{}, &ports.ScanLockReply{},
 	}
 )
 

@@ -87,6 +87,13 @@ type PessimisticLockReply struct {
 	Results   []LockResult
 }
 
+// ScanLockReply answers [ScanLockRequest] with locks in key order.
+type ScanLockReply struct {
+	ReplyHeader
+	Err   *KeyError
+	Locks []Lock
+}
+
 // CheckSecondaryLocksReply answers [CheckSecondaryLocksRequest]: the locks if every
 // key is locked, else the commit timestamp, which is 0 of what is rolled back.
 type CheckSecondaryLocksReply struct {
@@ -217,3 +224,4 @@ func (*RawGetKeyTTLReply) Verb() Verb        { return VerbRawGetKeyTTL }        
 func (*RawCompareAndSwapReply) Verb() Verb   { return VerbRawCompareAndSwap }   // Verb implements [Reply].
 func (*CheckSecondaryLocksReply) Verb() Verb { return VerbCheckSecondaryLocks } // Verb implements [Reply].
 func (*PessimisticLockReply) Verb() Verb     { return VerbPessimisticLock }     // Verb implements [Reply].
+func (*ScanLockReply) Verb() Verb            { return VerbScanLock }            // Verb implements [Reply].

@@ -30,6 +30,7 @@ const (
 	VerbRawCompareAndSwap
 	VerbCheckSecondaryLocks
 	VerbPessimisticLock
+	VerbScanLock
 	verbs
 )
 
@@ -53,12 +54,25 @@ const (
 	PriorityHigh
 )
 
+// Isolation is what a read takes notice of (kvrpcpb.IsolationLevel).
+type Isolation uint8
+
+// The isolation levels: a snapshot, the default; whatever is committed, locks
+// aside; the same, where anything newer than the timestamp is an error.
+const (
+	IsolationSI Isolation = iota
+	IsolationRC
+	IsolationRCCheckTS
+)
+
 // Header is what travels with every request (TiKV: kvrpcpb.Context).
 type Header struct {
 	Region RegionVersion
 	Peer   Peer
 	// ClusterID is filled in by the adapter.
 	Priority Priority
+	// Isolation is the level of a read.
+	Isolation Isolation
 	// MaxExecution bounds the execution at the store; 0 sends none.
 	MaxExecution time.Duration
 	// IsRetry marks a request that may have reached a store before (TiKV uses it
@@ -192,6 +206,14 @@ type PessimisticLockRequest struct {
 	// ForceLock takes the lock in spite of a newer version, and lets a waiting
 	// request go on when it is woken (kvrpcpb: WakeUpModeForceLock).
 	ForceLock bool
+}
+
+// ScanLockRequest asks for the locks in a range of transactions that began at MaxTS
+// or earlier, at most Limit, 0 being no bound.
+type ScanLockRequest struct {
+	Range KeyRange
+	MaxTS Timestamp
+	Limit uint32
 }
 
 // CheckSecondaryLocksRequest asks what became of secondaries of an async-commit
@@ -352,3 +374,4 @@ func (*RawGetKeyTTLRequest) Verb() Verb        { return VerbRawGetKeyTTL }      
 func (*RawCompareAndSwapRequest) Verb() Verb   { return VerbRawCompareAndSwap }   // Verb implements [Request].
 func (*CheckSecondaryLocksRequest) Verb() Verb { return VerbCheckSecondaryLocks } // Verb implements [Request].
 func (*PessimisticLockRequest) Verb() Verb     { return VerbPessimisticLock }     // Verb implements [Request].
+func (*ScanLockRequest) Verb() Verb            { return VerbScanLock }            // Verb implements [Request].

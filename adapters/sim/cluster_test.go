@@ -210,8 +210,52 @@ func TestMaxTS(t *testing.T) {
 		Primary: []byte("a"), LockTS: 13, CallerStartTS: ports.MaxTimestamp, CurrentTS: 15,
 	}))
 	require.EqualValues(t, 15, high())
+	lock := []ports.Mutation{{Kind: ports.KindPessimisticLock, Key: []byte("b")}}
+	s.await(s.send(&ports.PessimisticLockRequest{Mutations: lock, Primary: []byte("b"), StartTS: 16, ForUpdateTS: 16}))
+	require.EqualValues(t, 15, high(), "a lock alone reads nothing")
+	for i, req := range []*ports.PessimisticLockRequest{{ReturnValues: true}, {CheckExistence: true}, {}} {
+		req.Mutations, req.StartTS, req.ForUpdateTS = lock, 16, ports.Timestamp(17+i)
+		if i == 2 {
+			req.Mutations = []ports.Mutation{{Key: []byte("b"), Assertion: ports.AssertNotExist}}
+		}
+		s.await(s.send(req))
+		require.EqualValues(t, 17+i, high())
+	}
+	s.await(s.send(&ports.CheckSecondaryLocksRequest{Keys: [][]byte{[]byte("c")}, StartTS: 20}))
+	require.EqualValues(t, 20, high())
+	s.await(s.send(&ports.ScanLockRequest{MaxTS: 21}))
+	s.await(s.send(&ports.ScanLockRequest{MaxTS: ports.MaxTimestamp}))
+	require.EqualValues(t, 21, high())
 	s.w.Crash(leader.Store)
 	require.Zero(t, high())
+}
+
+// A new leader does not know what was read on the last one: it waits for a timestamp that is above all of it.
+func TestMaxTSIsLostWithTheLeader(t *testing.T) {
+	s := newStation(t, Config{Chooser: Boring{}})
+	r := s.w.regions.ordered[0]
+	read := s.w.allocate()
+	start := s.w.allocate() - 2
+	s.await(s.send(&ports.GetRequest{Key: []byte("a"), TS: read}))
+	require.True(t, s.w.Transfer(r.ID, r.Peers[1].Store))
+	once := &ports.PrewriteRequest{
+		Mutations: []ports.Mutation{{Key: []byte("a")}}, Primary: []byte("a"), StartTS: start, TryOnePC: true,
+	}
+	async := *once
+	async.TryOnePC, async.UseAsyncCommit = false, true
+	plain := async
+	plain.UseAsyncCommit, plain.StartTS = false, start-1
+	plain.Mutations = []ports.Mutation{{Key: []byte("b")}}
+	gens := []uint32{s.send(once), s.send(&async)}
+	unaffected := s.send(&plain)
+	for _, gen := range gens {
+		require.Equal(t, ports.FaultMaxTimestampNotSynced, s.fault(gen).Kind)
+	}
+	require.Nil(t, s.await(unaffected).Reply.Region())
+	s.w.Run(r.synced, nil)
+	reply := s.await(s.send(once)).Reply.(*ports.PrewriteReply)
+	require.Nil(t, reply.Region())
+	require.Greater(t, reply.OnePCCommitTS, read)
 }
 
 func TestExtentTouches(t *testing.T) {
@@ -242,6 +286,8 @@ func TestKeysOfRequests(t *testing.T) {
 		&ports.CommitRequest{Keys: keys}, &ports.BatchRollbackRequest{Keys: keys},
 		&ports.CheckTxnStatusRequest{Primary: keys[1]}, &ports.ResolveLockRequest{Keys: keys},
 		&ports.TxnHeartBeatRequest{Primary: keys[1]}, &ports.PessimisticRollbackRequest{Keys: keys},
+		&ports.CheckSecondaryLocksRequest{Keys: keys}, &ports.ScanLockRequest{Range: ports.KeyRange{Start: keys[1]}},
+		&ports.PessimisticLockRequest{Mutations: []ports.Mutation{{Key: keys[0]}, {Key: keys[1]}}},
 	} {
 		require.False(t, s.w.inRegion(r, req), "%T", req)
 	}

@@ -20,7 +20,7 @@ func requests() []ports.Request {
 		&ports.RawBatchGetRequest{}, &ports.RawPutRequest{}, &ports.RawBatchPutRequest{}, &ports.RawDeleteRequest{},
 		&ports.RawBatchDeleteRequest{}, &ports.RawDeleteRangeRequest{}, &ports.RawScanRequest{},
 		&ports.RawGetKeyTTLRequest{}, &ports.RawCompareAndSwapRequest{},
-		&ports.CheckSecondaryLocksRequest{}, &ports.PessimisticLockRequest{},
+		&ports.CheckSecondaryLocksRequest{}, &ports.PessimisticLockRequest{}, &ports.ScanLockRequest{},
 	}
 }
 

@@ -30,6 +30,8 @@ func describe(c *call) string {
 		return fmt.Sprintf("%s start %s commit %s %q", head, formatTS(r.StartTS), formatTS(r.CommitTS), r.Keys)
 	case *ports.CheckSecondaryLocksRequest:
 		return fmt.Sprintf("%s start %s %q", head, formatTS(r.StartTS), r.Keys)
+	case *ports.ScanLockRequest:
+		return fmt.Sprintf("%s [%q, %q) limit %d up to %s", head, r.Range.Start, r.Range.End, r.Limit, formatTS(r.MaxTS))
 	case *ports.PessimisticLockRequest:
 		return fmt.Sprintf("%s start %s for-update %s primary %q%s", head, formatTS(r.StartTS), formatTS(r.ForUpdateTS),
 			r.Primary, describeMutations(r.Mutations))
@@ -84,6 +86,8 @@ func describeReply(reply ports.Reply) string {
 		return head + describeErrors(r.Errors)
 	case *ports.PessimisticLockReply:
 		return head + describeErrors(r.Errors)
+	case *ports.ScanLockReply:
+		return fmt.Sprintf("%s %d locks%s", head, len(r.Locks), describeError(r.Err))
 	case *ports.CheckSecondaryLocksReply:
 		return fmt.Sprintf("%s %d locks commit %s%s", head, len(r.Locks), formatTS(r.CommitTS), describeError(r.Err))
 	case *ports.CommitReply:
@@ -167,7 +171,7 @@ var verbNames = [ports.Verbs]string{
 	"None", "Get", "BatchGet", "Scan", "Prewrite", "Commit", "BatchRollback", "CheckTxnStatus", "ResolveLock",
 	"TxnHeartBeat", "PessimisticRollback", "RawGet", "RawBatchGet", "RawPut", "RawBatchPut", "RawDelete",
 	"RawBatchDelete", "RawDeleteRange", "RawScan", "RawGetKeyTTL", "RawCompareAndSwap", "CheckSecondaryLocks",
-	"PessimisticLock",
+	"PessimisticLock", "ScanLock",
 }
 
 func verbName(v ports.Verb) string { return verbNames[v] }
@@ -197,6 +201,12 @@ func hashReply(d *digest, reply ports.Reply) {
 			d.add(uint64(r.MinCommitTS))
 			d.add(uint64(r.OnePCCommitTS))
 		}
+	case *ports.ScanLockReply:
+		for i := range r.Locks {
+			d.bytes(r.Locks[i].Key)
+			d.add(uint64(r.Locks[i].StartTS))
+		}
+		hashError(d, r.Err)
 	case *ports.CheckSecondaryLocksReply:
 		d.add(uint64(r.CommitTS) ^ uint64(len(r.Locks))<<56)
 		hashError(d, r.Err)

@@ -20,6 +20,7 @@ type replyBuffer struct {
 	release   ports.PessimisticRollbackReply
 	secondary ports.CheckSecondaryLocksReply
 	locking   ports.PessimisticLockReply
+	scanLock  ports.ScanLockReply
 	rawGet    ports.RawGetReply
 	rawBatch  ports.RawBatchGetReply
 	rawWrite  ports.RawWriteReply
@@ -106,6 +107,9 @@ func (b *replyBuffer) header(verb ports.Verb) *ports.ReplyHeader {
 	case ports.VerbCheckSecondaryLocks:
 		b.reply = &b.secondary
 		return &b.secondary.ReplyHeader
+	case ports.VerbScanLock:
+		b.reply = &b.scanLock
+		return &b.scanLock.ReplyHeader
 	case ports.VerbPessimisticLock:
 		b.reply, b.locking.Errors = &b.locking, b.errors
 		return &b.locking.ReplyHeader
@@ -167,6 +171,11 @@ func (b *replyBuffer) seal() {
 	case *ports.TxnHeartBeatReply:
 		r.Err = b.keyError(r.Err)
 	case *ports.CheckSecondaryLocksReply:
+		r.Err = b.keyError(r.Err)
+		for i := range r.Locks {
+			r.Locks[i] = b.lock(&r.Locks[i])
+		}
+	case *ports.ScanLockReply:
 		r.Err = b.keyError(r.Err)
 		for i := range r.Locks {
 			r.Locks[i] = b.lock(&r.Locks[i])

@@ -21,6 +21,7 @@ type requestCopy struct {
 	release   ports.PessimisticRollbackRequest
 	secondary ports.CheckSecondaryLocksRequest
 	lock      ports.PessimisticLockRequest
+	scanLock  ports.ScanLockRequest
 	raw       rawRequestCopy
 
 	memory    []byte
@@ -156,6 +157,10 @@ func (c *requestCopy) set(req ports.Request) ports.Request {
 		c.lock = *r
 		c.lock.Primary, c.lock.Mutations = c.bytes(r.Primary), c.mutationList(r.Mutations)
 		return &c.lock
+	case *ports.ScanLockRequest:
+		c.scanLock = *r
+		c.scanLock.Range = c.interval(r.Range)
+		return &c.scanLock
 	}
 	return c.setRaw(req)
 }

@@ -129,6 +129,8 @@ func (w *World) inRegion(r *region, req ports.Request) bool {
 				return false
 			}
 		}
+	case *ports.ScanLockRequest:
+		return x.Touches(q.Range.Start, false)
 	case *ports.CheckSecondaryLocksRequest:
 		return all(q.Keys, x.Contains)
 	case *ports.CommitRequest:
@@ -197,7 +199,7 @@ func all(keys [][]byte, in func([]byte) bool) bool {
 func writes(v ports.Verb) bool {
 	switch v {
 	case ports.VerbGet, ports.VerbBatchGet, ports.VerbScan, ports.VerbRawGet, ports.VerbRawBatchGet, ports.VerbRawScan,
-		ports.VerbRawGetKeyTTL:
+		ports.VerbScanLock, ports.VerbRawGetKeyTTL:
 		return false
 	default:
 		return true
@@ -221,6 +223,9 @@ func (w *World) perform(s *store, hdr *ports.Header, req ports.Request, b *reply
 	case *ports.PessimisticLockRequest:
 		s.maxTS = max(s.maxTS, mvcc.ReadTS(q))
 		e.PessimisticLock(q, &b.locking)
+	case *ports.ScanLockRequest:
+		s.snapshot(hdr, q.MaxTS) // raises max_ts (src/storage/mod.rs: scan_lock)
+		e.ScanLock(q, x, &b.scanLock)
 	case *ports.CheckSecondaryLocksRequest:
 		s.maxTS = max(s.maxTS, q.StartTS)
 		e.CheckSecondaryLocks(q, &b.secondary)
@@ -247,7 +252,7 @@ func (s *store) snapshot(hdr *ports.Header, ts ports.Timestamp) *mvcc.Snapshot {
 	if ts != ports.MaxTimestamp {
 		s.maxTS = max(s.maxTS, ts)
 	}
-	return &mvcc.Snapshot{TS: ts, Resolved: hdr.ResolvedLocks, Committed: hdr.CommittedLocks}
+	return &mvcc.Snapshot{TS: ts, Resolved: hdr.ResolvedLocks, Committed: hdr.CommittedLocks, Isolation: hdr.Isolation}
 }
 
 // observe raises max_ts for prewrites that read (txn/actions/prewrite.rs: Insert and CheckNotExists).

@@ -22,6 +22,7 @@ type Decoder struct {
 	pessimistic    ports.PessimisticRollbackReply
 	secondaries    ports.CheckSecondaryLocksReply
 	lock           ports.PessimisticLockReply
+	scanLock       ports.ScanLockReply
 	rawGet         ports.RawGetReply
 	rawBatchGet    ports.RawBatchGetReply
 	rawWrite       ports.RawWriteReply
@@ -92,6 +93,8 @@ func (d *Decoder) Decode(verb ports.Verb, body []byte) (ports.Reply, error) {
 		return &d.secondaries, d.decodeSecondaries(body)
 	case ports.VerbPessimisticLock:
 		return &d.lock, d.decodePessimisticLock(body)
+	case ports.VerbScanLock:
+		return &d.scanLock, d.decodeScanLock(body)
 	default:
 		return d.decodeRaw(verb, body)
 	}

@@ -79,7 +79,7 @@ func (e *Encoder) header(cluster uint64, hdr *ports.Header) *kvrpcpb.Context {
 	e.keyspace.KeyspaceId = nullKeyspace
 	c := &e.context
 	c.RegionId, c.RegionEpoch, c.Peer = uint64(hdr.Region.ID), &e.epoch, &e.peer
-	c.Priority = kvrpcpb.CommandPri(hdr.Priority)
+	c.Priority, c.IsolationLevel = kvrpcpb.CommandPri(hdr.Priority), kvrpcpb.IsolationLevel(hdr.Isolation)
 	c.NotFillCache, c.ReplicaRead, c.IsRetryRequest = hdr.NotFillCache, hdr.ReplicaRead, hdr.IsRetry
 	c.MaxExecutionDurationMs = milliseconds(hdr.MaxExecution)
 	e.resolved = appendTimestamps(e.resolved[:0], hdr.ResolvedLocks)
@@ -147,6 +147,10 @@ func (e *Encoder) fill(cluster uint64, hdr *ports.Header, req ports.Request) mes
 		return &kvrpcpb.CheckSecondaryLocksRequest{Context: c, Keys: r.Keys, StartVersion: uint64(r.StartTS)}
 	case *ports.PessimisticLockRequest:
 		return e.pessimisticLock(c, r)
+	case *ports.ScanLockRequest:
+		return &kvrpcpb.ScanLockRequest{
+			Context: c, MaxVersion: uint64(r.MaxTS), StartKey: r.Range.Start, EndKey: r.Range.End, Limit: r.Limit,
+		}
 	}
 	return e.fillRaw(c, req)
 }

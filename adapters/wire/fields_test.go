@@ -70,13 +70,13 @@ func exchanges() []exchange {
 			verb: ports.VerbPessimisticLock, request: &kvrpcpb.PessimisticLockRequest{},
 			response: &kvrpcpb.PessimisticLockResponse{},
 		},
+		{verb: ports.VerbScanLock, request: &kvrpcpb.ScanLockRequest{}, response: &kvrpcpb.ScanLockResponse{}},
 	}
 }
 
 // unused says of every field that is deliberately not mapped why it is not.
 var unused = map[string]string{
 	"Context.Term":                   "TiKV checks it for reads of snapshots taken elsewhere only",
-	"Context.IsolationLevel":         "every read is a snapshot read, the default",
 	"Context.SyncLog":                "TiKV ignores it since 2.0",
 	"Context.RecordTimeStat":         "execution details are not asked for",
 	"Context.RecordScanStat":         "execution details are not asked for",
@@ -125,6 +125,7 @@ var unused = map[string]string{
 	"PessimisticLockResponse.ExecDetailsV2":     "execution details are skipped",
 	"PessimisticLockResponse.CommitTs":          "deprecated: TiKV does not set it",
 	"PessimisticLockResponse.Value":             "deprecated: TiKV does not set it",
+	"ScanLockResponse.ExecDetailsV2":            "execution details are skipped",
 	"Deadlock.DeadlockKey":                      "TiKV does not set it",
 	"WaitForEntry.ResourceGroupTag":             "top-SQL is TiDB's",
 	"PessimisticLockRequest.Force":              "deprecated: TiKV ignores it",

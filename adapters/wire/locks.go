@@ -30,6 +30,26 @@ func (d *Decoder) decodeSecondaries(body []byte) error {
 	return nil
 }
 
+func (d *Decoder) decodeScanLock(body []byte) error {
+	var m kvrpcpb.ScanLockResponse
+	d.scanLock = ports.ScanLockReply{}
+	if m.Unmarshal(body) != nil {
+		return malformed("locks")
+	}
+	r := &d.scanLock
+	if m.RegionError != nil {
+		r.Fault = faultFromProto(m.RegionError)
+	}
+	if m.Error != nil {
+		k := keyErrorFromProto(m.Error)
+		r.Err = &k
+	}
+	for _, l := range m.Locks {
+		r.Locks = append(r.Locks, lockFromProto(l, 0))
+	}
+	return nil
+}
+
 func (d *Decoder) decodePessimisticLock(body []byte) error {
 	var m kvrpcpb.PessimisticLockResponse
 	d.lock = ports.PessimisticLockReply{}

@@ -25,7 +25,7 @@ var requestTypes = []ports.Request{
 	&ports.RawBatchGetRequest{}, &ports.RawPutRequest{}, &ports.RawBatchPutRequest{}, &ports.RawDeleteRequest{},
 	&ports.RawBatchDeleteRequest{}, &ports.RawDeleteRangeRequest{}, &ports.RawScanRequest{},
 	&ports.RawGetKeyTTLRequest{}, &ports.RawCompareAndSwapRequest{},
-	&ports.CheckSecondaryLocksRequest{}, &ports.PessimisticLockRequest{},
+	&ports.CheckSecondaryLocksRequest{}, &ports.PessimisticLockRequest{}, &ports.ScanLockRequest{},
 }
 
 var replyTypes = []ports.Reply{
@@ -33,7 +33,7 @@ var replyTypes = []ports.Reply{
 	&ports.BatchRollbackReply{}, &ports.CheckTxnStatusReply{}, &ports.ResolveLockReply{}, &ports.TxnHeartBeatReply{},
 	&ports.PessimisticRollbackReply{}, &ports.RawGetReply{}, &ports.RawBatchGetReply{}, &ports.RawScanReply{},
 	&ports.RawGetKeyTTLReply{}, &ports.RawCompareAndSwapReply{},
-	&ports.CheckSecondaryLocksReply{}, &ports.PessimisticLockReply{},
+	&ports.CheckSecondaryLocksReply{}, &ports.PessimisticLockReply{}, &ports.ScanLockReply{},
 }
 
 // fill draws a value of any type of the vocabulary. Times are whole milliseconds, as on the wire.

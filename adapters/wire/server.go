@@ -34,7 +34,7 @@ func headerFromProto(c *kvrpcpb.Context) ports.Header {
 		Peer:         peerFromProto(c.GetPeer()),
 		MaxExecution: time.Duration(min(c.GetMaxExecutionDurationMs(), 1<<40)) * time.Millisecond,
 		IsRetry:      c.GetIsRetryRequest(), NotFillCache: c.GetNotFillCache(), ReplicaRead: c.GetReplicaRead(),
-		RequestSource: c.GetRequestSource(),
+		RequestSource: c.GetRequestSource(), Isolation: ports.Isolation(c.GetIsolationLevel()),
 	}
 	switch c.GetPriority() {
 	case kvrpcpb.CommandPri_Normal:
@@ -109,6 +109,11 @@ func decodeRequest(verb ports.Verb, body []byte) (*kvrpcpb.Context, ports.Reques
 		return m.Context, &ports.CheckSecondaryLocksRequest{Keys: m.Keys, StartTS: ports.Timestamp(m.StartVersion)}, err
 	case ports.VerbPessimisticLock:
 		return decodePessimisticLockRequest(body)
+	case ports.VerbScanLock:
+		m, err := parse(new(kvrpcpb.ScanLockRequest), body)
+		return m.Context, &ports.ScanLockRequest{
+			Range: ports.KeyRange{Start: m.StartKey, End: m.EndKey}, MaxTS: ports.Timestamp(m.MaxVersion), Limit: m.Limit,
+		}, err
 	default:
 		return decodeRawRequest(verb, body)
 	}
@@ -295,6 +300,8 @@ func replyToProto(reply ports.Reply) message {
 		return &kvrpcpb.CheckSecondaryLocksResponse{
 			RegionError: fault, Error: errorPart(r.Err), Locks: locksToProto(r.Locks), CommitTs: uint64(r.CommitTS),
 		}
+	case *ports.ScanLockReply:
+		return &kvrpcpb.ScanLockResponse{RegionError: fault, Error: errorPart(r.Err), Locks: locksToProto(r.Locks)}
 	case *ports.PessimisticLockReply:
 		return &kvrpcpb.PessimisticLockResponse{
 			RegionError: fault, Errors: errorList(r.Errors), Values: r.Values, NotFounds: r.NotFounds,

@@ -62,6 +62,8 @@ func commandOf(v ports.Verb) command {
 		return command{"KvCheckSecondaryLocks", 33}
 	case ports.VerbPessimisticLock:
 		return command{"KvPessimisticLock", 23}
+	case ports.VerbScanLock:
+		return command{"KvScanLock", 9}
 	case ports.VerbNone:
 	}
 	return command{}

@@ -45,6 +45,7 @@ func (h *Hash) Header(hdr *ports.Header) {
 	h.Version(hdr.Region)
 	h.Peer(hdr.Peer)
 	h.Uint(uint64(hdr.Priority))
+	h.Uint(uint64(hdr.Isolation))
 	h.Uint(uint64(hdr.MaxExecution))
 	h.Bool(hdr.IsRetry)
 	h.Bool(hdr.NotFillCache)

@@ -26,6 +26,9 @@ var commands = map[string]func(a *args) ([]byte, ports.Request){
 		return a.keys("keys")[0], &ports.CheckSecondaryLocksRequest{Keys: a.keys("keys"), StartTS: a.ts("start")}
 	},
 	"lock": lock,
+	"scan-lock": func(a *args) ([]byte, ports.Request) {
+		return a.key(""), &ports.ScanLockRequest{Range: a.rng(), MaxTS: a.ts("max"), Limit: a.limit()}
+	},
 	"commit": func(a *args) ([]byte, ports.Request) {
 		return a.keys("keys")[0], &ports.CommitRequest{
 			Keys: a.keys("keys"), StartTS: a.ts("start"), CommitTS: a.ts("commit"), Primary: a.primary(),

@@ -27,6 +27,8 @@ func format(reply ports.Reply) string {
 		locked(&b, r)
 	case *ports.CheckSecondaryLocksReply:
 		secondaries(&b, r)
+	case *ports.ScanLockReply:
+		scanned(&b, r)
 	case *ports.CommitReply:
 		verdict(&b, r.Err)
 	case *ports.BatchRollbackReply:
@@ -172,6 +174,18 @@ func locked(b *strings.Builder, r *ports.PessimisticLockReply) {
 	}
 	if len(r.Errors) > 0 || b.Len() == 0 {
 		failures(b, r.Errors)
+	}
+}
+
+func scanned(b *strings.Builder, r *ports.ScanLockReply) {
+	for i := range r.Locks {
+		verdict(b, &ports.KeyError{Kind: ports.KeyLocked, Lock: r.Locks[i]})
+	}
+	switch {
+	case r.Err != nil:
+		verdict(b, r.Err)
+	case len(r.Locks) == 0:
+		b.WriteString("nothing\n")
 	}
 }
 

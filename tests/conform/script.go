@@ -29,6 +29,8 @@ func Run(t *testing.T, folder, name string, target Sender) Counts {
 	return sum
 }
 
+var isolations = map[string]ports.Isolation{"rc": ports.IsolationRC, "rc-check-ts": ports.IsolationRCCheckTS}
+
 // script is one file that is being played.
 type script struct {
 	target Sender
@@ -55,6 +57,7 @@ func (s *script) run(t *testing.T, d *datadriven.TestData, sum *Counts) string {
 	first, req := build(&a)
 	header := ports.Header{
 		ResolvedLocks: a.timestamps("resolved"), CommittedLocks: a.timestamps("committed"), IsRetry: d.HasArg("retry"),
+		Isolation: isolations[a.text("level")],
 	}
 	reply, err := s.target.Do(first, header, req)
 	if err != nil {

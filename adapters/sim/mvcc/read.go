@@ -11,12 +11,18 @@ import (
 type Snapshot struct {
 	TS                  ports.Timestamp
 	Resolved, Committed []ports.Timestamp
+	Isolation           ports.Isolation
 }
 
 // read returns the value of a key, nil when it has none, or the error of a lock that is in the way
 // (mvcc/reader/point_getter.rs: get).
 func (e *Engine) read(s *Snapshot, at *entry[columns]) (value []byte, found bool, err *ports.KeyError) {
-	if at.value.locked {
+	if s.Isolation == ports.IsolationRCCheckTS {
+		if err := s.newer(at); err != nil {
+			return nil, false, err
+		}
+	}
+	if at.value.locked && s.Isolation == ports.IsolationSI {
 		switch l := &at.value.lock; s.conflict(at.key, l) {
 		case ignoreLock:
 		case useLock:
@@ -30,6 +36,20 @@ func (e *Engine) read(s *Snapshot, at *entry[columns]) (value []byte, found bool
 		return w.Value, true, nil
 	}
 	return nil, false, nil
+}
+
+// newer is the error of a read that wants to know of anything newer than its timestamp: a lock that may carry data,
+// whenever its transaction began, or a record of any kind (components/txn_types/src/lock.rs:
+// check_ts_conflict_rc_check_ts; point_getter.rs: load_data). TiKV names the key of a record in its stored form.
+func (s *Snapshot) newer(at *entry[columns]) *ports.KeyError {
+	c := &at.value
+	if l := &c.lock; c.locked && l.Kind != ports.KindLock && !l.pessimistic() && !slices.Contains(s.Resolved, l.StartTS) {
+		return writeConflict(at.key, l.Primary, s.TS, &Write{StartTS: l.StartTS}, ports.ConflictRCCheckTS)
+	}
+	if n := len(c.writes); n > 0 && c.writes[n-1].CommitTS > s.TS {
+		return writeConflict(at.key, nil, s.TS, &Write{CommitTS: c.writes[n-1].CommitTS}, ports.ConflictRCCheckTS)
+	}
+	return nil
 }
 
 type lockEffect uint8
@@ -86,6 +106,12 @@ func (e *Engine) BatchGet(keys [][]byte, s *Snapshot, reply *ports.BatchGetReply
 func (e *Engine) Scan(req *ports.ScanRequest, x Extent, s *Snapshot, reply *ports.ScanReply) {
 	take := func(at *entry[columns]) bool {
 		value, found, err := e.read(s, at)
+		if err != nil && err.Kind != ports.KeyLocked {
+			// Of the errors of a key only locks leave the others readable (server/service/kv.rs: future_scan).
+			reply.Err = err
+			reply.Pairs = append(reply.Pairs[:0], ports.Pair{Err: err})
+			return false
+		}
 		if found && req.KeyOnly {
 			value = nil
 		}
