@@ -5,8 +5,8 @@ import (
 	"github.com/tikvx/tikvx/ports"
 )
 
-// Monitor watches a world from inside, each event as it happens. It is called by the world's goroutine, changes nothing,
-// and keeps nothing of what it is shown.
+// Monitor watches a world from inside, each event as it happens. It is called by the world's goroutine, changes
+// nothing, and keeps nothing of what it is shown.
 type Monitor interface {
 	// Submitted: a client has asked for a request to be sent.
 	Submitted(client *Client, req ports.Request)

@@ -11,8 +11,8 @@ import (
 	"github.com/tikvx/tikvx/ports"
 )
 
-// script reads a history: a line for each transaction, "name [began-ended] [aborted|unknown] op op …", where a+1 appends
-// 1 to a and a=1,2 reads it.
+// script reads a history: a line for each transaction, "name [began-ended] [aborted|unknown] op op …", where a+1
+// appends 1 to a and a=1,2 reads it.
 func script(t *testing.T, text string) []check.AppendTxn {
 	var txns []check.AppendTxn
 	for line := range strings.Lines(strings.TrimSpace(text)) {
@@ -105,7 +105,9 @@ func TestListAppendOnModel(t *testing.T) {
 	for seed := range uint64(200) {
 		require.Empty(t, check.ListAppend(model{random: rand.New(rand.NewPCG(seed, 1))}.run(60)), "seed %d", seed)
 	}
-	for name, m := range map[string]model{"no conflicts": {blind: true}, "reads the newest": {newest: true}, "old": {old: true}} {
+	for name, m := range map[string]model{
+		"no conflicts": {blind: true}, "reads the newest": {newest: true}, "old": {old: true},
+	} {
 		found := 0
 		for seed := range uint64(100) {
 			m.random = rand.New(rand.NewPCG(seed, 2))

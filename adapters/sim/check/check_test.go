@@ -43,7 +43,8 @@ func TestSnapshots(t *testing.T) {
 
 func TestUnseenValues(t *testing.T) {
 	store := kept{versions: map[string][]check.Version{"a": {one(10, 15, "v")}}}
-	require.Empty(t, check.Snapshots([]check.Read{{TS: 15, Key: "a", Found: true, Unseen: true}, {TS: 14, Key: "a"}}, store))
+	unseen := []check.Read{{TS: 15, Key: "a", Found: true, Unseen: true}, {TS: 14, Key: "a"}}
+	require.Empty(t, check.Snapshots(unseen, store))
 	require.Len(t, check.Snapshots([]check.Read{{TS: 14, Key: "a", Found: true, Unseen: true}}, store), 1)
 }
 
@@ -51,8 +52,10 @@ func TestNewest(t *testing.T) {
 	store := kept{versions: map[string][]check.Version{
 		"a": {{Start: 30, Commit: 35, Deleted: true}, one(20, 25, "new"), one(10, 15, "old")},
 	}}
-	told := []check.Txn{{Start: 10, Ended: 100, Outcome: check.Committed}, {Start: 20, Ended: 200, Outcome: check.Committed},
-		{Start: 30, Ended: 300, Outcome: check.Unknown}}
+	told := []check.Txn{
+		{Start: 10, Ended: 100, Outcome: check.Committed}, {Start: 20, Ended: 200, Outcome: check.Committed},
+		{Start: 30, Ended: 300, Outcome: check.Unknown},
+	}
 	read := func(began ports.Instant, to ports.Timestamp, value string) check.Latest {
 		return check.Latest{Began: began, To: to, Key: "a", Found: value != "", Value: value}
 	}

@@ -67,8 +67,8 @@ func (h *History) Wrong(keys []string, store Store) []string {
 	for _, t := range h.Txns {
 		all = append(all, t.Receipt)
 	}
-	return slices.Concat(Snapshots(h.Reads, store), Newest(h.Latest, h.Txns, store), Writers(keys, store), Atomic(all, store),
-		Outcomes(h.Txns, store), External(h.Txns, store))
+	return slices.Concat(Snapshots(h.Reads, store), Newest(h.Latest, h.Txns, store), Writers(keys, store),
+		Atomic(all, store), Outcomes(h.Txns, store), External(h.Txns, store))
 }
 
 // Store answers what the cluster really kept.

@@ -41,8 +41,8 @@ func Writers(keys []string, store Store) []string {
 	return wrong
 }
 
-// Newest reports every read of the newest version that returned one which was replaced, as somebody had been told, before
-// the read began, or one that came after it had ended.
+// Newest reports every read of the newest version that returned one which was replaced, as somebody had been told,
+// before the read began, or one that came after it had ended.
 func Newest(reads []Latest, txns []Txn, store Store) []string {
 	ended := map[ports.Timestamp]ports.Instant{}
 	for _, t := range txns {

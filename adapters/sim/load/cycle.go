@@ -84,7 +84,8 @@ func (c *CycleLoad) look(ctx context.Context, db *app.Client) error {
 		}
 	}
 	if at != 0 || steps != c.nodes {
-		c.wrong = append(c.wrong, fmt.Sprintf("a snapshot shows a ring of %d nodes instead of %d: %v", steps, c.nodes, values))
+		c.wrong = append(c.wrong, fmt.Sprintf("a snapshot shows a ring of %d nodes instead of %d: %v", steps, c.nodes,
+			values))
 	}
 	return nil
 }
