@@ -49,7 +49,7 @@ type actor struct {
 	waiting bool
 	// due: an event that lets the actor go on is on the world's agenda. Used with the stage, or by the director.
 	due bool
-	// done is written last.
+	// done: the actor has ended. Guarded by the stage's lock.
 	done bool
 }
 
@@ -82,12 +82,25 @@ func (s *stage) perform(a *actor, f func() error, ended func(err error, panicked
 		if panicked != nil {
 			stack = callStack()
 		}
-		defer func() { a.done = true }()
+		defer s.finish(a)
 		s.enter() // the end of an actor has its place in the order, too
 		ended(err, panicked, stack)
 	}()
 	s.enter()
 	err = f()
+}
+
+// finish notes that an actor has ended.
+func (s *stage) finish(a *actor) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a.done = true
+}
+
+func (s *stage) finished(a *actor) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return a.done
 }
 
 // self finds out who calls.
@@ -226,14 +239,14 @@ func (s *stage) clear(cancel func()) (left []*actor) {
 				a.granted <- struct{}{}
 				synctest.Wait()
 			}
-			if !a.done && !a.stray {
+			if !s.finished(a) && !a.stray {
 				left = append(left, a)
 			}
 		}
 		if len(left) == 0 {
 			return nil
 		}
-		if day == 0 {
+		if day == 1 { // not before: with a context that has ended, calls return without coming to the gate
 			cancel()
 		}
 		s.progress.Add(1)
