@@ -21,7 +21,12 @@ func main() {
 	first := flag.Uint64("first", 1, "first seed")
 	replay := flag.String("replay", "", "run this seed alone and print its trace")
 	triples := flag.String("triples", "", "write the triples that were reached to this file")
+	twice := flag.Bool("check", false, "run each seed twice and stop at the first decision that differs")
 	flag.Parse()
+	if *twice {
+		runTwice(*first, *seeds)
+		return
+	}
 	if *replay != "" {
 		seed, err := strconv.ParseUint(*replay, 0, 64)
 		if err != nil {
@@ -45,6 +50,16 @@ func replaySeed(seed uint64) {
 	if len(report.Wrong) > 0 {
 		os.Exit(1)
 	}
+}
+
+// runTwice looks for seeds that do not repeat.
+func runTwice(first uint64, seeds int) {
+	for seed := first; seed < first+uint64(seeds); seed++ {
+		if parted := run.Twice(seed); parted != "" {
+			fail("seed=%d does not repeat: %s", seed, parted)
+		}
+	}
+	fmt.Printf("sim: ok seeds=%d repeated\n", seeds)
 }
 
 func runSeeds(first uint64, seeds int, triples string) {

@@ -96,9 +96,14 @@ func (r *Report) Add(o Report) {
 
 // Seed runs a seed; trace may be nil.
 func Seed(seed uint64, trace io.Writer) Report {
+	return seeded(seed, trace, func(c sim.Chooser) sim.Chooser { return c })
+}
+
+// seeded runs a seed behind whatever wraps its chooser.
+func seeded(seed uint64, trace io.Writer, wrap func(sim.Chooser) sim.Chooser) Report {
 	r := &simulation{report: Report{Seed: seed}, workload: workloadOf(seed)}
 	r.report.Workload = r.workload.Name()
-	if err := r.prepare(trace); err != nil {
+	if err := r.prepare(trace, wrap); err != nil {
 		r.report.Wrong = append(r.report.Wrong, "prepare: "+err.Error())
 		return r.report
 	}
@@ -155,12 +160,12 @@ type simulation struct {
 	crashed map[*sim.Task]bool
 }
 
-func (r *simulation) prepare(trace io.Writer) error {
+func (r *simulation) prepare(trace io.Writer, wrap func(sim.Chooser) sim.Chooser) error {
 	r.weather = weatherOf(r.report.Seed)
 	chooser := sim.NewSwarm(r.report.Seed, r.weather.faults)
 	r.report.Dealt = chooser.String()
 	world, err := sim.New(sim.Config{
-		Seed: r.report.Seed, Chooser: chooser, Faults: chooser.Faults(), Splits: r.workload.Splits(),
+		Seed: r.report.Seed, Chooser: wrap(chooser), Faults: chooser.Faults(), Splits: r.workload.Splits(),
 		RawKeys: r.workload.RawKeys(), Trace: trace,
 	})
 	if err != nil {

@@ -33,6 +33,27 @@ func TestHashes(t *testing.T) {
 	require.Equal(t, string(want), got)
 }
 
+// TestTwice runs a seed of each workload two times.
+func TestTwice(t *testing.T) {
+	for seed := uint64(101); seed <= 107; seed++ {
+		require.Empty(t, run.Twice(seed), "seed %d", seed)
+	}
+}
+
+// TestCoverage shows that runs count what they meet, and tell what longer ones met besides.
+func TestCoverage(t *testing.T) {
+	var sum run.Report
+	for seed := uint64(1); seed <= 7; seed++ {
+		sum.Add(run.Seed(seed, nil))
+	}
+	require.NotEmpty(t, sum.Triples.Unreached())
+	require.Contains(t, sum.Triples.String(), "txn.Commit/deciding Reply\n")
+	require.Less(t, len(sum.Marks.Missing()), run.NumMarks/2)
+	var none run.Marks
+	require.Len(t, none.Missing(), run.NumMarks)
+	require.Greater(t, sum.Needed.Requests, 2*sum.Needed.Txns)
+}
+
 // TestTraceChangesNothing shows that a run is the same with and without its trace,
 // and that the trace is the same every time.
 func TestTraceChangesNothing(t *testing.T) {
