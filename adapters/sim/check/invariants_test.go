@@ -97,7 +97,11 @@ func TestInvariantsAccept(t *testing.T) {
 			d.resolve(0)
 		},
 		"secondary rolled back, its primary never came": func(d *disk) { d.lock("b"); d.rollback("b") },
-		"read of the newest":                            func(d *disk) { d.read(ports.MaxTimestamp, "a"); d.lock("a"); d.commit(15, "a") },
+		"read of the newest": func(d *disk) {
+			d.read(ports.MaxTimestamp, "a")
+			d.lock("a")
+			d.commit(15, "a")
+		},
 		"read through a committed lock": func(d *disk) {
 			d.lock("a", "b")
 			d.commit(15, "a")

@@ -9,9 +9,9 @@ import (
 	"github.com/tikvx/tikvx/app"
 )
 
-// SkewLoad is pairs of doctors of which one must be on call. A doctor leaves only if the other one stays; under
-// snapshot isolation both can leave at the same time all the same, and a client that never lets them is stricter, and slower,
-// than it has to be. One that writes to both comes back only in one step.
+// SkewLoad is pairs of doctors of which one must be on call. A doctor leaves only if the other one stays. Under
+// snapshot isolation both can leave at the same time all the same; a client under which they never do is stricter,
+// and slower, than it has to be.
 type SkewLoad struct {
 	book
 	pairs int
