@@ -43,6 +43,9 @@ func onUnistore(ctx context.Context, binaries rig.Binaries, dir string, quick bo
 	if quick {
 		length = 3 * time.Second
 	}
+	if err := runLists(ctx, client, length/2, sum); err != nil {
+		return err
+	}
 	return runBank(ctx, db{client}, sum, func(*bank.Bank) error {
 		say("  client-go moves money between the same accounts")
 		report, err := runPeer(ctx, cluster.PD.Address, length)
