@@ -35,6 +35,9 @@ func (w *World) Lock(key []byte) *mvcc.Lock { return w.engine.Lock(key) }
 // Name returns the name that the process was given.
 func (c *Client) Name() string { return c.name }
 
+// Crashed reports whether the process was crashed.
+func (c *Client) Crashed() bool { return c.crashed }
+
 // Pending returns how many calls and questions of the process have no answer yet.
 func (c *Client) Pending() int {
 	n := len(c.asked)

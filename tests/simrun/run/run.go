@@ -156,6 +156,7 @@ type simulation struct {
 	triples  Coverage
 	tasks    []*sim.Task
 	users    map[string]*load.Task
+	opened   []opened
 	// crashed clients take their tasks with them.
 	crashed map[*sim.Task]bool
 }
@@ -272,6 +273,7 @@ func (r *simulation) calm() {
 	r.goOn()
 	r.report.Wrong = append(r.report.Wrong, r.observer.invariants.AtRest()...)
 	r.report.Wrong = append(r.report.Wrong, r.workload.Check(load.Kept{World: w})...)
+	r.close()
 	if registers, ok := r.workload.(load.Registers); ok {
 		r.report.Wrong = append(r.report.Wrong, linearizable(registers.Calls())...)
 	}
@@ -371,6 +373,7 @@ func (r *simulation) open(name string, seed uint64) (*app.Client, *sim.Client) {
 	if err != nil {
 		panic(err)
 	}
+	r.opened = append(r.opened, opened{db, process})
 	return db, process
 }
 

@@ -1,0 +1,42 @@
+package sim
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/tikvx/tikvx/adapters/sim/mvcc"
+	"github.com/tikvx/tikvx/ports"
+)
+
+// counter is a monitor that counts.
+type counter struct{ submitted, executed, answered int }
+
+func (c *counter) Submitted(*Client, ports.Request)                   { c.submitted++ }
+func (c *counter) Executed(*ports.Header, ports.Request, ports.Reply) { c.executed++ }
+func (c *counter) Answered(*Client, ports.Request, ports.Reply)       { c.answered++ }
+
+func TestMonitorSeesEverything(t *testing.T) {
+	s := newStation(t, Config{})
+	seen := &counter{}
+	s.w.Watch(seen)
+	to, hdr := s.address(s.w.regions.ordered[0], 0)
+	deadline := s.w.Now().Add(time.Minute)
+	s.c.Submit(to, &hdr, &ports.GetRequest{Key: []byte("k"), TS: 1}, deadline, s.tok(), s)
+	hdr.Region.Epoch.Version++ // refused before it is executed
+	s.c.Submit(to, &hdr, &ports.GetRequest{Key: []byte("k"), TS: 1}, deadline, s.tok(), s)
+	s.c.Timestamp(deadline, s.tok(), s)
+	require.Equal(t, 3, s.c.Pending())
+	s.w.Run(deadline, func() bool { return s.c.Pending() == 0 })
+	require.Zero(t, s.c.Pending())
+	require.Equal(t, &counter{submitted: 2, executed: 1, answered: 2}, seen)
+	require.NotZero(t, s.w.Allocated())
+	require.Nil(t, s.w.Lock([]byte("k")))
+	s.w.Engine().PutLock([]byte("k"), mvcc.Lock{StartTS: 7})
+	require.Equal(t, ports.Timestamp(7), s.w.Lock([]byte("k")).StartTS)
+	require.False(t, s.c.Crashed())
+	s.c.Crash()
+	require.True(t, s.c.Crashed())
+	require.Equal(t, "c", s.c.Name())
+}
