@@ -28,13 +28,9 @@ type entry struct {
 	waits string
 	// moot says why no code can have the bug.
 	moot string
-	line string
-}
-
-// record is the id of the record that the entry is about.
-func (e *entry) record() string {
-	id, _, _ := strings.Cut(e.name, "/")
-	return id
+	// blind says why nothing sees the mutant yet. It still has to apply, and is not hunted without being asked for.
+	blind string
+	line  string
 }
 
 func (e *entry) mutant() bool { return len(e.hunks) > 0 }
@@ -76,7 +72,8 @@ func readList() ([]*entry, error) {
 //	-a line that goes
 //	+a line that comes
 //
-// In place of the hunks "waits: core/gc" or "moot: why" may stand. Without a kill, seeds must do it.
+// In place of the hunks "waits: core/gc" or "moot: why" may stand. Without a kill, seeds must do it; with "blind: why"
+// nothing does yet.
 func parseList(file, text string) ([]*entry, error) {
 	var list []*entry
 	for i, line := range strings.Split(text, "\n") {
@@ -121,6 +118,8 @@ func (e *entry) add(line string) error {
 		e.waits = value
 	case "moot":
 		e.moot = value
+	case "blind":
+		e.blind = value
 	default:
 		e.what = strings.TrimSpace(e.what + " " + line)
 	}
@@ -166,21 +165,9 @@ func (e *entry) apply(read func(string) ([]byte, error)) (map[string]string, err
 	return changed, nil
 }
 
-// readRecords returns the ids of all records.
-func readRecords() ([]string, error) {
-	text, err := data.ReadFile("records.tsv")
-	if err != nil {
-		return nil, err
-	}
-	var ids []string
-	for line := range strings.Lines(string(text)) {
-		id, _, _ := strings.Cut(line, "\t")
-		ids = append(ids, id)
-	}
-	return ids, nil
-}
-
 // mutants returns the entries that are mutants and whose names contain a text.
 func mutants(list []*entry, name string) []*entry {
-	return slices.DeleteFunc(slices.Clone(list), func(e *entry) bool { return !e.mutant() || !strings.Contains(e.name, name) })
+	return slices.DeleteFunc(slices.Clone(list), func(e *entry) bool {
+		return !e.mutant() || !strings.Contains(e.name, name)
+	})
 }
