@@ -1,6 +1,7 @@
 package simtest
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -110,8 +111,8 @@ func report(t *testing.T, out reporter, cfg sim.Config, s settings, r *Result, f
 	if len(r.Failures) == 0 {
 		b.WriteString("  (the test failed its testing.T: give the *World to require and assert instead)\n")
 	}
-	fmt.Fprintf(&b, "faults: %s\n", r.Dealt)
-	fmt.Fprintf(&b, "        %s\n", r.Counts.String())
+	fmt.Fprintf(&b, "faults dealt:   %s\n", r.Dealt)
+	fmt.Fprintf(&b, "that happened:  %s\n", cmp.Or(r.Counts.String(), "none"))
 	name := "^" + strings.ReplaceAll(t.Name(), "/", "$/^") + "$"
 	fmt.Fprintf(&b, "run it again:   go test -run '%s' -sim.seed=%#x\n", name, r.Transcript.Seed)
 	if s.replay != "" || len(r.Failures) == 0 || r.Failures[0].Kind == "diverged" {

@@ -90,6 +90,13 @@ func (s *stage) perform(a *actor, f func() error, ended func(err error, panicked
 	err = f()
 }
 
+// all returns the actors in the order in which they were started.
+func (s *stage) all() []*actor {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.actors)
+}
+
 // finish notes that an actor has ended.
 func (s *stage) finish(a *actor) {
 	s.mu.Lock()
@@ -229,8 +236,7 @@ func (s *stage) clear(cancel func()) (left []*actor) {
 	s.mu.Unlock()
 	for day := range 30 {
 		left = nil
-		for i := 0; i < len(s.actors); i++ { // an actor that ends may begin others
-			a := s.actors[i]
+		for _, a := range s.all() {
 			s.mu.Lock()
 			wanted := a.waiting
 			a.waiting = false

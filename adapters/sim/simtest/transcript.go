@@ -76,11 +76,7 @@ const storyLines = 100
 func (tr *Transcript) String() string {
 	var b strings.Builder
 	if tr.Failure.Text != "" {
-		text := tr.Failure.String()
-		if tr.Failure.Kind == "panic" {
-			text, _, _ = strings.Cut(text, "\n") // the stack is of this moment
-		}
-		for line := range strings.Lines(text) {
+		for line := range strings.Lines(tr.Failure.brief()) {
 			fmt.Fprintf(&b, "# %s\n", strings.TrimSpace(line))
 		}
 		b.WriteString("#\n")

@@ -53,6 +53,15 @@ type Failure struct {
 // String returns kind and text.
 func (f Failure) String() string { return f.Kind + ": " + f.Text }
 
+// brief returns the failure without the stack of a panic, which is of that moment only.
+func (f Failure) brief() string {
+	text := f.String()
+	if f.Kind == "panic" {
+		text, _, _ = strings.Cut(text, "\n")
+	}
+	return text
+}
+
 func newWorld(w *sim.World, stage *stage, script *script, seed uint64) *World {
 	ctx, cancel := context.WithCancel(context.Background())
 	return &World{
@@ -130,7 +139,7 @@ func (w *World) WaitFor(turmoil, calm time.Duration) {
 	if w.park(calm) {
 		return
 	}
-	for _, a := range w.stage.actors {
+	for _, a := range w.stage.all() {
 		if w.tasks[a] {
 			w.fail("stuck", "%s has not ended %v after the cluster was healed", a.name, calm)
 		}
@@ -219,8 +228,7 @@ func (w *World) FailNow() {
 func (w *World) fail(kind, format string, args ...any) {
 	f := Failure{Kind: kind, Text: tidy(fmt.Sprintf(format, args...))}
 	w.failures = append(w.failures, f)
-	first, _, _ := strings.Cut(f.String(), "\n")
-	w.sim.Logf("## FAILED %s", first)
+	w.sim.Logf("## FAILED %s", strings.ReplaceAll(f.brief(), "\n", " "))
 }
 
 // conclude ends a test that has returned: whatever it left running must end, and the clients must close.
