@@ -22,7 +22,7 @@ const (
 	donePrefix    = "done/"
 )
 
-// Job is something to do.
+// Job is something to do. Neither field may be empty.
 type Job struct {
 	ID      string
 	Payload []byte
