@@ -31,8 +31,6 @@ const limit = 60 * time.Second
 type hunter struct {
 	root, temp string
 	known      kills
-	// quick tries what killed a mutant last, and nothing else if that does it.
-	quick bool
 }
 
 // verdict is what one killer achieved. by is empty when the mutant survived.

@@ -101,8 +101,8 @@ func TestWaiting(t *testing.T) {
 	}
 }
 
-// TestKillersAreGeneral: beside seeds and searches, only tests that draw their cases and contracts of ports may kill, and
-// what is said to have killed a mutant is what may kill it.
+// TestKillersAreGeneral: beside seeds and searches, only tests that draw their cases and contracts of ports may kill,
+// and what is said to have killed a mutant is what may kill it.
 func TestKillersAreGeneral(t *testing.T) {
 	known, err := readKills()
 	require.NoError(t, err)
