@@ -37,7 +37,7 @@ var bugs = map[string]broken{
 	"reads pass every lock":    {config: config(3, 0), store: readThrough, wrong: "read"},
 	"store pushes in vain":     {config: config(3, 0), store: pushInVain, wrong: "read"},
 	"lost is taken for unsent": {config: config(0, 0, Lose, Cancel), event: unsent, wrong: "aborted, and it is committed"},
-	"locks are forever":        {config: config(0, 0, Crash), store: immortal, wrong: "waits for ever"},
+	"locks are forever":        {config: config(3, 0, Crash), store: immortal, wrong: "waits for ever"},
 }
 
 // forgetRollbacks executes a request and removes all rollback records: it builds the data anew from what is left.

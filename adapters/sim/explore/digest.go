@@ -54,7 +54,7 @@ func (s *prints) Len() int {
 
 func (s *prints) grow() {
 	old := s.table
-	s.table = make([]uint64, max(1<<12, 2*len(old)))
+	s.table = make([]uint64, max(1<<6, 2*len(old)))
 	for _, v := range old {
 		if v != 0 {
 			insert(s.table, v)
