@@ -73,7 +73,8 @@ func TestLeastCommitTS(t *testing.T) {
 func TestSecondariesAreListedOnce(t *testing.T) {
 	var e Engine
 	reply := prewriteOn(&e, Terms{}, &ports.PrewriteRequest{
-		Mutations: puts("a", "b"), Primary: []byte("a"), StartTS: 10, UseAsyncCommit: true, Secondaries: [][]byte{[]byte("b")},
+		Mutations: puts("a", "b"), Primary: []byte("a"), StartTS: 10, UseAsyncCommit: true,
+		Secondaries: [][]byte{[]byte("b")},
 	})
 	require.EqualValues(t, 11, reply.MinCommitTS)
 	require.Equal(t, [][]byte{[]byte("b")}, lockOf(&e, "a").Secondaries)
