@@ -3,7 +3,6 @@ package run
 import (
 	"github.com/tikvx/tikvx/adapters/sim"
 	"github.com/tikvx/tikvx/adapters/sim/embed"
-	"github.com/tikvx/tikvx/adapters/sim/load"
 	"github.com/tikvx/tikvx/app"
 )
 
@@ -23,7 +22,7 @@ func (r *simulation) close() {
 		}
 		left++
 		r.world.Go(o.process.Name()+".close", func(*sim.Task) {
-			ctx, cancel := embed.Context(r.world, load.CallTimeout)
+			ctx, cancel := embed.Context(r.world, audit)
 			defer cancel()
 			if err := o.db.Close(ctx); err != nil {
 				r.wrong("closing %s failed: %v", o.process.Name(), err)
@@ -31,11 +30,11 @@ func (r *simulation) close() {
 			left--
 		})
 	}
-	if !r.until(r.world.Now().Add(2*load.CallTimeout), func() bool { return left == 0 }) && left > 0 {
+	if !r.until(r.world.Now().Add(2*audit), func() bool { return left == 0 }) && left > 0 {
 		r.wrong("%d clients cannot be closed", left)
 	}
 	// What was in flight is answered as events of their own.
-	r.until(r.world.Now().Add(load.CallTimeout), func() bool { return r.pending() == 0 })
+	r.until(r.world.Now().Add(audit), func() bool { return r.pending() == 0 })
 	if n := r.pending(); n > 0 {
 		r.wrong("%d calls of closed clients have no answer", n)
 	}
