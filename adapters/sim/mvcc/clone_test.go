@@ -1,6 +1,7 @@
 package mvcc
 
 import (
+	"reflect"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -82,6 +83,7 @@ func TestStateHoldsEverything(t *testing.T) {
 		"secondaries": func(l *Lock) { l.Secondaries = [][]byte{[]byte("b")} },
 		"rollbacks":   func(l *Lock) { l.rollbacks = []ports.Timestamp{4} },
 	}
+	require.Len(t, locks, reflect.TypeFor[Lock]().NumField(), "a field is not tested")
 	state := func(l Lock) string {
 		e := &Engine{}
 		e.PutLock([]byte("a"), l)
@@ -93,11 +95,13 @@ func TestStateHoldsEverything(t *testing.T) {
 		require.NotEqual(t, state(lock), state(changed), name)
 	}
 	record := Write{CommitTS: 6, StartTS: 5, Value: []byte("v")}
-	for name, change := range map[string]func(w *Write){
+	records := map[string]func(w *Write){
 		"commit": func(w *Write) { w.CommitTS = 7 }, "start": func(w *Write) { w.StartTS = 4 },
 		"kind": func(w *Write) { w.Kind = ports.KindDelete }, "value": func(w *Write) { w.Value = nil },
 		"protected": func(w *Write) { w.Protected = true }, "mark": func(w *Write) { w.OverlappedRollback = true },
-	} {
+	}
+	require.Len(t, records, reflect.TypeFor[Write]().NumField(), "a field is not tested")
+	for name, change := range records {
 		changed := record
 		change(&changed)
 		require.NotEqual(t, record.appendState(nil), changed.appendState(nil), name)
