@@ -247,21 +247,22 @@ func rate(commits []time.Time, from, to time.Time) float64 {
 	return float64(last-first) * float64(window) / float64(to.Sub(from))
 }
 
-// fullRate returns the end of the last window after broken in which fewer than
-// half as many commits happened as before; from then on the rate is full. Two
-// servers less in three make commits cheaper or dearer, hence half.
+// fullRate returns the first instant after broken from which on, for a whole second,
+// at least half as many commits happened as before. Half, because a server less in
+// three makes commits cheaper or dearer; a second, because in 200 ms the servers
+// alone can be slow.
 func fullRate(commits []time.Time, broken time.Time, before float64) (time.Time, bool) {
 	if len(commits) == 0 {
 		return time.Time{}, false
 	}
 	end := commits[len(commits)-1]
-	full := broken
-	for from := broken; from.Add(window).Before(end); from = from.Add(window / 4) {
-		if rate(commits, from, from.Add(window)) < before/2 {
-			full = from.Add(window)
+	for from := broken; !from.Add(time.Second).After(end); from = from.Add(window / 4) {
+		started := rate(commits, from, from.Add(window)) >= before/2
+		if started && rate(commits, from, from.Add(time.Second)) >= before/2 {
+			return from, true
 		}
 	}
-	return full, end.Sub(full) > time.Second
+	return time.Time{}, false
 }
 
 func pause(ctx context.Context, d time.Duration) error {
