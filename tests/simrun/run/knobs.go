@@ -7,6 +7,9 @@ import (
 	"github.com/tikvx/tikvx/core/sm"
 )
 
+// shortLife is the life of a lock below which its transaction may lose it in the middle of an ordinary commit.
+const shortLife = 100 * time.Millisecond
+
 // knobs draws the clients' limits: batches, pages, caches and patience of any size
 // must give the same guarantees. The first of each list is production's.
 func knobs(w *sim.World) sm.Knobs {
@@ -24,7 +27,7 @@ func knobs(w *sim.World) sm.Knobs {
 	k.ResolveLiteKeys = draw(w, k.ResolveLiteKeys, 2)
 	k.TxnStatusEntries = draw(w, k.TxnStatusEntries, 4)
 	k.LockTTL = draw(w, k.LockTTL, 500*time.Millisecond, 2*time.Millisecond)
-	if k.LockTTL < 100*time.Millisecond {
+	if k.LockTTL < shortLife {
 		k.MaxLockTTL = k.LockTTL // or the size of any transaction would earn it as much
 	}
 	return k

@@ -218,14 +218,14 @@ func (r *simulation) work(db *app.Client, name string, end ports.Instant) {
 }
 
 // step lets a task do one thing. If there is a limit, it must succeed by then; a transaction whose locks have expired
-// may be aborted by others where anything is in its way.
+// may be aborted by others where anything is in its way, or where a lock lives no longer than a commit takes.
 func (r *simulation) step(t *load.Task, limit time.Duration) {
 	began := r.world.Now()
 	t.Patient = limit > 0
 	err := r.workload.Step(t)
 	took := r.world.Now().Sub(began)
 	switch {
-	case limit == 0 || errors.Is(err, app.ErrTxnAborted) && r.weather.faults != 0:
+	case limit == 0 || errors.Is(err, app.ErrTxnAborted) && (r.weather.faults != 0 || r.knobs.LockTTL < shortLife):
 	case err != nil:
 		r.wrong("%s failed although nothing was in its way: %v", t.Name, err)
 	case took > limit:
