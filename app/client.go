@@ -84,7 +84,7 @@ func start(p Ports, s clientSettings) (*Client, error) {
 	c.driver = drive.New(drive.Config{
 		Network: p.Network, Oracle: p.Oracle, Placement: p.Placement, Timers: p.Timers,
 		Observer: c.observer, Knobs: s.knobs, Seed: s.seed, Logger: s.logger,
-		Visitor: s.visitor, Host: s.host, LetPanic: s.letPanic,
+		Trouble: s.troubled(), Visitor: s.visitor, Host: s.host, LetPanic: s.letPanic,
 	})
 	c.open()
 	return c, nil

@@ -500,6 +500,23 @@ func TestObserverAndLogger(t *testing.T) {
 	}
 }
 
+// A commit that cannot take its locks away again says so once, after its caller has
+// left.
+func TestLocksLeftBehindAreLogged(t *testing.T) {
+	var text bytes.Buffer
+	bubble(t, func(t *testing.T, c *cluster, db *Client) {
+		tx := begin(t, db)
+		require.NoError(t, tx.Put(b("secret"), b("hidden")))
+		c.all(hung)
+		_, err := tx.Commit(t.Context())
+		require.Equal(t, Aborted, OutcomeOf(err))
+		require.NotContains(t, text.String(), "left behind", "the rollback has only begun")
+	}, WithLogger(slog.New(slog.NewTextHandler(&text, nil))), WithDefaultTimeout(time.Second))
+	require.Equal(t, 1, bytes.Count(text.Bytes(), []byte("\n")), text.String())
+	require.Contains(t, text.String(), `level=WARN msg="locks left behind" why="tikvx: clean up: unavailable: deadline`)
+	require.NotContains(t, text.String(), "secret")
+}
+
 func TestLoggerAlone(t *testing.T) {
 	var text bytes.Buffer
 	j := journal{logger: slog.New(slog.NewTextHandler(&text, &slog.HandlerOptions{Level: slog.LevelDebug}))}
@@ -513,4 +530,5 @@ func TestLoggerAlone(t *testing.T) {
 
 	s := clientSettings{}
 	require.Nil(t, s.watcher(), "silent by default")
+	require.Nil(t, s.troubled(), "silent by default")
 }

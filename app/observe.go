@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/tikvx/tikvx/core/sm"
 	"github.com/tikvx/tikvx/ports"
 )
 
@@ -22,6 +23,22 @@ func (s *clientSettings) watcher() ports.Observer {
 		return s.observer
 	}
 	return journal{s.logger, s.observer}
+}
+
+// troubled returns who is told what commits met after they had answered; nil when
+// nobody wants to know. It is a warning: the locks that were left behind hold up
+// whoever meets them first.
+func (s *clientSettings) troubled() func(*sm.Failure) {
+	if s.logger == nil {
+		return nil
+	}
+	j := journal{logger: s.logger}
+	return func(f *sm.Failure) {
+		if j.wants(slog.LevelWarn) {
+			why := failed(context.Background(), "clean up", NotApplied, nil, f)
+			j.log(slog.LevelWarn, "locks left behind", slog.String("why", why.Error()))
+		}
+	}
 }
 
 // OnAttempt implements [ports.Observer]. What a region served is not logged.

@@ -111,8 +111,8 @@ type limitsOption Limits
 
 func (o limitsOption) applyClient(s *clientSettings) { s.limits = Limits(o) }
 
-// WithLogger lets the client log. The default is silence. Lost outcomes and broken
-// invariants are warnings and errors, everything else is for debugging.
+// WithLogger lets the client log. The default is silence. Lost outcomes and locks left
+// behind are warnings, broken invariants are errors, everything else is for debugging.
 func WithLogger(l *slog.Logger) ClientOption { return loggerOption{l} }
 
 type loggerOption struct{ logger *slog.Logger }

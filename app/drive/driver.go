@@ -46,6 +46,10 @@ type Config struct {
 	Seed uint64
 	// Logger is told about broken invariants; nil means silence.
 	Logger *slog.Logger
+	// Trouble, when set, is told once what a machine met after it had answered, when
+	// its caller could not be told any more. It is called from every goroutine that
+	// runs machines and must not call back into the driver.
+	Trouble func(*sm.Failure)
 	// Visitor counts visited transitions; nil in production. It is called from
 	// every goroutine that runs machines.
 	Visitor sm.Visitor

@@ -245,6 +245,7 @@ func (o *operation) finish() {
 	drop(o.batch[o.next:])
 	drop(left)
 	o.batch, o.events, o.next = o.batch[:0], left[:0], 0
+	o.complain()
 	o.driver.abandoned(&o.flights, o.now)
 	reusable := o.broken == nil && !o.closed
 	o.entered, o.answered, o.cancelled = false, false, false
@@ -255,6 +256,20 @@ func (o *operation) finish() {
 		o.driver.registry.remove(o)
 	}
 	o.driver.leave()
+}
+
+// complain passes on what the machine met after its answer. A broken machine is not
+// asked: its panic has been told.
+func (o *operation) complain() {
+	tell := o.driver.cfg.Trouble
+	if tell == nil || o.broken != nil {
+		return
+	}
+	if m, ok := o.machine.(interface{ Trouble() *sm.Failure }); ok {
+		if trouble := m.Trouble(); trouble != nil {
+			tell(trouble)
+		}
+	}
 }
 
 // silence closes the mailbox of a table.

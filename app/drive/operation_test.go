@@ -127,6 +127,41 @@ func TestHandOver(t *testing.T) {
 	})
 }
 
+// troubled is a machine that fails after its answer.
+type troubled struct{ toy }
+
+func (m *troubled) Trouble() *sm.Failure {
+	if m.Done() {
+		return &sm.Failure{Code: sm.FailDeadline}
+	}
+	return nil
+}
+
+// What a hosted machine meets after its answer is told once; without a listener it is
+// nobody's business.
+func TestTrouble(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var told []sm.FailureCode
+		listener := func(f *sm.Failure) { told = append(told, f.Code) }
+		for _, tell := range []func(*sm.Failure){nil, listener} {
+			d, f := start(func(cfg *Config) { cfg.Trouble = tell })
+			op := NewPool[troubled](d, key.Codec{}).Op()
+			op.Machine.init(2, 1)
+			var requests []request
+			time.AfterFunc(time.Second, func() {
+				requests = f.take()
+				requests[0].reply()
+			})
+			require.NoError(t, op.Run(context.Background()))
+			op.Release()
+			require.Empty(t, told, "the machine lives on")
+			requests[1].reply()
+			finish(t, d)
+		}
+		require.Equal(t, []sm.FailureCode{sm.FailDeadline}, told)
+	})
+}
+
 // leaver answers when it is cancelled and lives on, as a commit does that may be
 // committed.
 type leaver struct{ toy }
