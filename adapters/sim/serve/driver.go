@@ -27,7 +27,11 @@ func header() *pdpb.ResponseHeader { return &pdpb.ResponseHeader{ClusterId: Clus
 
 // GetMembers names one member, which leads.
 func (d *driver) GetMembers(context.Context, *pdpb.GetMembersRequest) (*pdpb.GetMembersResponse, error) {
-	m := &pdpb.Member{Name: "pd", MemberId: 1, ClientUrls: []string{"http://" + d.cluster.pd}}
+	scheme := "http://"
+	if d.cluster.secure {
+		scheme = "https://"
+	}
+	m := &pdpb.Member{Name: "pd", MemberId: 1, ClientUrls: []string{scheme + d.cluster.pd}}
 	return &pdpb.GetMembersResponse{Header: header(), Members: []*pdpb.Member{m}, Leader: m, EtcdLeader: m}, nil
 }
 

@@ -8,6 +8,7 @@ package serve
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -17,6 +18,7 @@ import (
 	"github.com/pingcap/kvproto/pkg/meta_storagepb"
 	"github.com/pingcap/kvproto/pkg/pdpb"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
 
 	"github.com/tikvx/tikvx/adapters/sim"
 	"github.com/tikvx/tikvx/ports"
@@ -28,16 +30,19 @@ const ClusterID = 7_000_001
 // patience is how long a question waits whose caller names no end.
 const patience = time.Minute
 
-// Config says where the servers listen.
+// Config says where and how the servers listen.
 type Config struct {
 	// PD is the address of PD, host:port; empty means a free port on 127.0.0.1.
 	PD string
+	// TLS, when set, is what PD and the stores secure their connections with.
+	TLS *tls.Config
 }
 
 // Cluster is a world that is served. Safe for concurrent use.
 type Cluster struct {
 	wall    *sim.Wall
 	pd      string
+	secure  bool
 	servers []*grpc.Server
 	// addresses are those of the stores' servers, by store.
 	addresses map[ports.StoreID]string
@@ -48,7 +53,7 @@ type Cluster struct {
 
 // Start serves a world, in real time from now on. The world is then reached through [Cluster.Do] only.
 func Start(w *sim.World, cfg Config) (*Cluster, error) {
-	c := &Cluster{addresses: map[ports.StoreID]string{}}
+	c := &Cluster{secure: cfg.TLS != nil, addresses: map[ports.StoreID]string{}}
 	stores := w.Stores()
 	var listeners []net.Listener
 	address := cfg.PD
@@ -71,16 +76,19 @@ func Start(w *sim.World, cfg Config) (*Cluster, error) {
 	for i := range stores {
 		c.addresses[stores[i].ID] = listeners[i+1].Addr().String()
 	}
-	pd := grpc.NewServer(grpc.WaitForHandlers(true))
+	options := []grpc.ServerOption{grpc.WaitForHandlers(true)}
+	if c.secure {
+		options = append(options, grpc.Creds(credentials.NewTLS(cfg.TLS)))
+	}
+	pd := grpc.NewServer(options...)
 	driver := &driver{cluster: c}
 	pdpb.RegisterPDServer(pd, driver)
 	meta_storagepb.RegisterMetaStorageServer(pd, driver)
 	c.serve(pd, listeners[0])
 	for i := range stores {
 		station := &station{cluster: c, id: stores[i].ID}
-		c.serve(grpc.NewServer(
-			grpc.ForceServerCodecV2(codec{}), grpc.UnknownServiceHandler(station.handle), grpc.WaitForHandlers(true),
-		), listeners[i+1])
+		own := []grpc.ServerOption{grpc.ForceServerCodecV2(codec{}), grpc.UnknownServiceHandler(station.handle)}
+		c.serve(grpc.NewServer(append(own, options...)...), listeners[i+1])
 	}
 	return c, nil
 }
