@@ -258,7 +258,7 @@ func TestNewChecksItsArguments(t *testing.T) {
 	for argument, opt := range map[string]ClientOption{
 		"WithDefaultTimeout": WithDefaultTimeout(0),
 		"WithLimits":         WithLimits(Limits{Entry: -1}),
-		"WithTLS":            WithTLS(TLS{CA: "ca.pem"}),
+		"WithTLS":            WithTLS(TLS{CA: "ca", Cert: "cert", Key: "key"}),
 		"ports":              WithLogger(nil),
 	} {
 		p := newCluster().ports()

@@ -12,12 +12,18 @@ type Connection struct {
 }
 
 // TLS names PEM files: the authority that signed the servers' certificates, and the
-// client's own certificate with its key, which may be empty where servers do not ask
-// for one. Files are read again for new connections, so that they can be replaced.
+// client's own certificate with its key. All are needed: TiKV encrypts for nobody who
+// shows no certificate. Files are read again for new connections, so that they can be
+// replaced.
 type TLS struct{ CA, Cert, Key string }
 
+// complete reports whether all files are named. PD's library and the adapters take one
+// that is missing for the wish to speak in plain text.
+func (f *TLS) complete() bool { return f.CA != "" && f.Cert != "" && f.Key != "" }
+
 // WithTLS encrypts the connections to PD and TiKV. The default is plain text. Only a
-// client that connects by itself takes it: see [Open].
+// client that connects by itself takes it: see [Open]. Where a file is not named, it is
+// [ErrMisuse].
 func WithTLS(files TLS) ClientOption { return tlsOption(files) }
 
 type tlsOption TLS

@@ -86,6 +86,8 @@ func settingsOf(opts []ClientOption) (clientSettings, error) {
 	}
 	s.limits.setDefaults()
 	switch {
+	case s.connection.TLS != nil && !s.connection.TLS.complete():
+		return s, misuse(op, "WithTLS", "a file is not named")
 	case s.timeout <= 0:
 		return s, misuse(op, "WithDefaultTimeout", "not positive")
 	case min(s.limits.Key, s.limits.Entry, s.limits.Txn) < 0:
