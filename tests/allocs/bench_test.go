@@ -6,7 +6,7 @@ import (
 	"github.com/tikvx/tikvx/ports"
 )
 
-// What a get and a commit cost above the wire.
+// What calls cost above the wire.
 func BenchmarkSnapshotGet(b *testing.B) {
 	c, _ := open(b, 1)
 	snap := c.SnapshotAt(ports.ComposeTimestamp(1, 1))
@@ -34,6 +34,44 @@ func BenchmarkCommit(b *testing.B) {
 			_, err = tx.Commit(ctx)
 		}
 		if err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkBatchGet(b *testing.B) {
+	c, _ := open(b, 1)
+	var keys [][]byte
+	for i := range 100 {
+		keys = append(keys, []byte{byte(i)})
+	}
+	snap := c.SnapshotAt(ports.ComposeTimestamp(1, 1))
+	ctx := b.Context()
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := snap.BatchGet(ctx, keys); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkRawGet(b *testing.B) {
+	c, _ := open(b, 1)
+	raw, key, ctx := c.Raw(), []byte("key"), b.Context()
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := raw.Get(ctx, key); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkRawPut(b *testing.B) {
+	c, _ := open(b, 1)
+	raw, key, val, ctx := c.Raw(), []byte("key"), []byte(value), b.Context()
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := raw.Put(ctx, key, val); err != nil {
 			b.Fatal(err)
 		}
 	}
