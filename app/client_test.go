@@ -360,7 +360,7 @@ func TestCloseGivesUp(t *testing.T) {
 			_, err := tx.Commit(context.Background())
 			done <- err
 		}()
-		time.Sleep(time.Second)
+		pass(time.Second)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		err = db.Close(ctx)
@@ -385,7 +385,7 @@ func TestCloseAborts(t *testing.T) {
 			_, err := tx.Commit(context.Background())
 			done <- err
 		}()
-		time.Sleep(time.Second)
+		pass(time.Second)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		require.ErrorIs(t, db.Close(ctx), context.Canceled)
@@ -412,7 +412,7 @@ func TestCloseGivesUpRawWrites(t *testing.T) {
 		for _, write := range writes {
 			go func() { errs <- write() }()
 		}
-		time.Sleep(time.Second)
+		pass(time.Second)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		require.ErrorIs(t, db.Close(ctx), ErrCancelled)

@@ -24,6 +24,10 @@ func bubble(t *testing.T, run func(t *testing.T, c *cluster, db *Client), opts .
 	})
 }
 
+// pass lets virtual time pass. It is called inside bubbles only, whose clock moves on at
+// once when everybody waits: no test of this package waits in real time.
+func pass(d time.Duration) { time.Sleep(d) }
+
 // begin starts a transaction.
 func begin(t *testing.T, db *Client) *Txn {
 	t.Helper()
@@ -233,7 +237,7 @@ func TestCancelledPrewriteIsAborted(t *testing.T) {
 		c.on(ports.VerbPrewrite, hung)
 		ctx, cancel := context.WithCancel(t.Context())
 		go func() {
-			time.Sleep(10 * time.Millisecond)
+			pass(10 * time.Millisecond)
 			cancel()
 		}()
 		_, err := tx.Commit(ctx)
@@ -252,7 +256,7 @@ func TestCancelledCommitIsUnknown(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		go func() {
 			for c.count(ports.VerbCommit) == 0 {
-				time.Sleep(latency)
+				pass(latency)
 			}
 			cancel()
 		}()

@@ -118,7 +118,7 @@ func TestUpdateCancelledWhilePausing(t *testing.T) {
 		go func() {
 			for {
 				sent, ran := c.count(), runs.Load()
-				time.Sleep(7 * latency) // longer than any request takes: a pause
+				pass(7 * latency) // longer than any request takes: a pause
 				if ran > 5 && runs.Load() == ran && c.count() == sent {
 					cancel(why)
 					return

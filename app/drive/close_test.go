@@ -72,7 +72,7 @@ func TestCloseGivesUp(t *testing.T) {
 			op.Machine.init(1, 1)
 			err := op.Run(context.Background())
 			waits <- err
-			time.Sleep(time.Second)
+			pass(time.Second)
 			op.Release()
 			close(released)
 		}()

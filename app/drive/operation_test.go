@@ -105,19 +105,19 @@ func TestHandOver(t *testing.T) {
 			requests[2].reply() // maybe in the batch of the answer
 			synctest.Wait()
 			requests[3].reply() // between answer and hand-over
-			time.Sleep(2 * time.Second)
+			pass(2 * time.Second)
 			requests[4].reply() // to the loop
 		}()
 		require.NoError(t, op.Run(ctx))
 		require.Equal(t, 2, op.Machine.replies)
-		time.Sleep(time.Second)
+		pass(time.Second)
 		require.Equal(t, 2, op.Machine.replies, "nobody steps the machine before Release")
 		cancel()
 		op.Release()
 		other := pool.Op()
 		require.NotSame(t, op, other, "it is still in use")
 		other.Release()
-		time.Sleep(2 * time.Second)
+		pass(2 * time.Second)
 		synctest.Wait()
 		require.Equal(t, 5, op.Machine.replies)
 		require.NotContains(t, op.Machine.seen, ports.EventCancel)

@@ -17,6 +17,10 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// pass lets virtual time pass. It is called inside synctest's bubbles only, whose clock
+// moves on at once when everybody waits: no test of this package waits in real time.
+func pass(d time.Duration) { time.Sleep(d) }
+
 // clock is a host's clock on the runtime's timers, which a synctest bubble fakes.
 type clock struct{ origin time.Time }
 

@@ -112,11 +112,11 @@ func TestSweep(t *testing.T) {
 		loads := f.get(&f.queries)
 		life := d.cfg.Knobs.RegionTTL + d.cfg.Knobs.RegionTTLJitter
 		for range 10 {
-			time.Sleep(life / 2)
+			pass(life / 2)
 			get(t, d, pool, context.Background())
 		}
 		require.Equal(t, loads, f.get(&f.queries), "access prolongs life")
-		time.Sleep(life + 2*time.Second)
+		pass(life + 2*time.Second)
 		synctest.Wait()
 		require.Zero(t, d.tables.regions.Len(), "what nobody uses is swept away")
 		get(t, d, pool, context.Background())
@@ -139,13 +139,13 @@ func TestClock(t *testing.T) {
 		}
 		learn(ports.ComposeTimestamp(1, 1))
 		require.Equal(t, first, d.Clock(), "not worth it")
-		time.Sleep(d.cfg.Knobs.ClockInterval / clockGrain)
+		pass(d.cfg.Knobs.ClockInterval / clockGrain)
 		require.False(t, d.news(first.TS, d.Now()))
 		learn(first.TS)
 		require.Equal(t, first, d.Clock(), "no news")
 		learn(ports.ComposeTimestamp(1, 2))
 		require.Equal(t, ports.ComposeTimestamp(1, 2), d.Clock().TS)
-		time.Sleep(2 * d.cfg.Knobs.ClockInterval)
+		pass(2 * d.cfg.Knobs.ClockInterval)
 		require.LessOrEqual(t, d.Now().Sub(d.Clock().At), d.cfg.Knobs.ClockInterval)
 		finish(t, d)
 	})
