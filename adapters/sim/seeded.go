@@ -68,6 +68,21 @@ func NewSwarm(seed uint64, allowed FaultSet) *Seeded {
 	return s
 }
 
+// traffic are the sites that are asked for each message or timestamp.
+var traffic = [...]Site{
+	SiteRequestLost, SiteReplyLost, SiteDuplicate, SiteSlow, SiteReset, SiteBusy, SiteStale, SiteOracleGap, SiteOracleSlow,
+}
+
+// Rarer divides the rates of the faults that messages and timestamps meet, and returns s; 0 counts as 1. The usual
+// rates are for short runs with little traffic: many callers that share a few connections stand behind each other's
+// late messages.
+func (s *Seeded) Rarer(divisor uint32) *Seeded {
+	for _, site := range traffic {
+		s.rates[site] /= max(divisor, 1)
+	}
+	return s
+}
+
 // Faults returns the classes that can happen in this run.
 func (s *Seeded) Faults() FaultSet { return s.faults }
 

@@ -30,6 +30,19 @@ func TestSeededFaultsAreRare(t *testing.T) {
 	require.InDelta(t, 500, seen[2], 150)
 }
 
+// What messages meet is rarer, but not gone; what happens to the cluster and to PD is as usual.
+func TestRarer(t *testing.T) {
+	s := sim.NewSeeded(1, sim.AllFaults).Rarer(10)
+	duplicates, disturbances := 0, 0
+	for range 100000 {
+		duplicates += min(s.Choose(sim.SiteDuplicate, 3), 1)
+		disturbances += min(s.Choose(sim.SiteDisturb, 8), 1)
+	}
+	require.InDelta(t, 100, duplicates, 40)
+	require.InDelta(t, 90000, disturbances, 1000)
+	require.Equal(t, sim.NewSeeded(1, sim.AllFaults).String(), sim.NewSeeded(1, sim.AllFaults).Rarer(0).String())
+}
+
 func TestSwarmsDiffer(t *testing.T) {
 	var dealt [sim.NumFaults]int
 	texts := map[string]bool{}
