@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"github.com/tikvx/tikvx"
 	"github.com/tikvx/tikvx/adapters/pd"
@@ -14,19 +15,23 @@ type usageError string
 // Error implements error.
 func (e usageError) Error() string { return string(e) }
 
-// explain returns an error's text with a hint for whoever typed the command.
-func explain(err error) string {
-	text := err.Error()
-	if hint := hintFor(err); hint != "" {
+// explain returns an error's text with a hint for whoever typed the command, without the program's name, with which
+// the library's errors begin, too. The cluster is a real one or simulated.
+func explain(err error, real bool) string {
+	text := strings.TrimPrefix(err.Error(), "tikvx: ")
+	if hint := hintFor(err, real); hint != "" {
 		text += " (" + hint + ")"
 	}
 	return text
 }
 
-func hintFor(err error) string {
+func hintFor(err error, real bool) string {
 	var endpoint *pd.EndpointError
 	switch {
 	case errors.Is(err, tikvx.ErrNotFound):
+		if real {
+			return ""
+		}
 		return "without --pd the cluster is simulated and empty"
 	case errors.As(err, &endpoint):
 		return "is PD running there? --pd takes host:port, or several with commas"
@@ -38,7 +43,7 @@ func hintFor(err error) string {
 		return "are all stores up? a longer --timeout gives elections time"
 	case errors.Is(err, tikvx.ErrUnsupported):
 		return "another program left a lock of a kind that this version cannot resolve"
-	case errors.As(err, new(usageError)):
+	case errors.As(err, new(usageError)), errors.Is(err, tikvx.ErrMisuse):
 		return "see tikvx --help"
 	}
 	return ""

@@ -16,7 +16,7 @@ import (
 func getCommand(t *target) *cobra.Command {
 	var raw bool
 	cmd := &cobra.Command{
-		Use: "get KEY", Short: "Print the value of a key", Args: cobra.ExactArgs(1),
+		Use: "get KEY", Short: "Print the value of a key", Args: words(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return t.with(cmd.Context(), raw, func(ctx context.Context, db *tikvx.Client) error {
 				value, err := get(ctx, db, raw, []byte(args[0]))
@@ -47,7 +47,7 @@ func putCommand(t *target) *cobra.Command {
 	var raw bool
 	var life time.Duration
 	cmd := &cobra.Command{
-		Use: "put KEY VALUE", Short: "Set a key", Args: cobra.ExactArgs(2),
+		Use: "put KEY VALUE", Short: "Set a key", Args: words(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if life != 0 && !raw {
 				return usageError("--ttl needs --raw: transactional keys live for ever")
@@ -70,7 +70,7 @@ func putCommand(t *target) *cobra.Command {
 func delCommand(t *target) *cobra.Command {
 	var raw bool
 	cmd := &cobra.Command{
-		Use: "del KEY", Short: "Delete a key", Args: cobra.ExactArgs(1),
+		Use: "del KEY", Short: "Delete a key", Args: words(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return t.with(cmd.Context(), raw, func(ctx context.Context, db *tikvx.Client) error {
 				if raw {
@@ -91,7 +91,7 @@ func scanCommand(t *target) *cobra.Command {
 	var prefix, from, to string
 	var limit int
 	cmd := &cobra.Command{
-		Use: "scan", Short: "Print the keys of a range with their values, a line each", Args: cobra.NoArgs,
+		Use: "scan", Short: "Print the keys of a range with their values, a line each", Args: words(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			opts := []tikvx.ScanOption{tikvx.Limit(limit)}
 			switch {

@@ -38,7 +38,7 @@ func (t *target) open(ctx context.Context, raw bool) (*tikvx.Client, error) {
 		return db, err
 	}
 	var opts []tikvx.ClientOption
-	if t.ca != "" {
+	if t.ca != "" || t.cert != "" || t.key != "" {
 		opts = append(opts, tikvx.WithTLS(tikvx.TLS{CA: t.ca, Cert: t.cert, Key: t.key}))
 	}
 	return tikvx.Open(ctx, t.pd, opts...)
