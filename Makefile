@@ -47,7 +47,7 @@ explore:     ## every behaviour of small configurations, exhaustively; QUICK=1 i
 replay:      ## one simulated run again, with its trace: make replay SEED=7
 	@: $${SEED:?make replay SEED=…}; go run ./tests/simrun -replay "$$SEED"
 
-mutants:     ## bugs of other clients, put back one at a time, are found; QUICK=1 takes every fourth
+mutants:     ## bugs of other clients, put back one at a time, are found; QUICK=1 takes every fourth of those found soon
 	@go run ./tests/mutants
 
 cluster:     ## build and start real servers, end-to-end tests and bank on them; QUICK=1 is the short form

@@ -23,7 +23,7 @@ import (
 
 func main() {
 	name := flag.String("run", "", "only mutants whose names contain this")
-	quick := flag.Bool("quick", os.Getenv("QUICK") != "", "only every fourth mutant")
+	quick := flag.Bool("quick", os.Getenv("QUICK") != "", "only every fourth mutant that is known to be killed soon")
 	update := flag.Bool("update", false, "write what killed each into kills.tsv")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -58,6 +58,7 @@ func hunt(ctx context.Context, name string, quick, update bool) (ok bool, err er
 			prey = append(prey, e)
 		}
 	}
+	known := len(prey) + len(unseen)
 	if quick {
 		prey = h.few(prey)
 	}
@@ -82,9 +83,38 @@ func hunt(ctx context.Context, name string, quick, update bool) (ok bool, err er
 	for _, e := range unseen {
 		fmt.Printf("mutants: blind to %s: %s\n", e.name, e.blind)
 	}
-	fmt.Printf("mutants: killed %d of %d (waiting %d) in %.0f s\n", killed, len(prey), waiting,
-		time.Since(began).Seconds())
-	return killed == len(prey), ctx.Err()
+	t := tally{killed: killed, hunted: len(prey), known: known, blind: len(unseen), waiting: waiting, quick: quick}
+	fmt.Printf("mutants: %s in %.0f s\n", t, time.Since(began).Seconds())
+	return t.ok(), ctx.Err()
+}
+
+// tally is how a hunt ended: known mutants, those of them that are blind and were not hunted, those that were, and bugs
+// that wait for code that can have them.
+type tally struct {
+	killed, hunted, known, blind, waiting int
+	quick                                 bool
+}
+
+// ok reports whether the hunt has shown what it is for: that nothing survives. A mutant to which everything is blind
+// survives; only a quick hunt, which answers for nothing but what it hunts, says nothing about it.
+func (t tally) ok() bool {
+	if t.quick {
+		return t.killed == t.hunted
+	}
+	return t.killed == t.known
+}
+
+// String prints "killed 89 of 102 (blind 13, waiting 54)".
+func (t tally) String() string {
+	verdict := ""
+	if !t.ok() {
+		verdict = "FAILED "
+	}
+	if t.quick {
+		return fmt.Sprintf("%squick hunt: killed %d of %d hunted, of %d in all (blind %d, waiting %d)", verdict, t.killed,
+			t.hunted, t.known, t.blind, t.waiting)
+	}
+	return fmt.Sprintf("%skilled %d of %d (blind %d, waiting %d)", verdict, t.killed, t.known, t.blind, t.waiting)
 }
 
 // few returns the mutants of a quick hunt. One that only a late seed is known to kill is not among them.

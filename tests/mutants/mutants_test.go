@@ -267,3 +267,23 @@ func TestKills(t *testing.T) {
 		require.Equal(t, by, parseKill(by.String()))
 	}
 }
+
+// TestTally shows that a mutant that nothing sees is not hidden: a full hunt fails for it.
+func TestTally(t *testing.T) {
+	for _, c := range []struct {
+		tally tally
+		ok    bool
+		said  string
+	}{
+		{tally{killed: 5, hunted: 5, known: 5, waiting: 2}, true, "killed 5 of 5 (blind 0, waiting 2)"},
+		{tally{killed: 4, hunted: 5, known: 5}, false, "FAILED killed 4 of 5 (blind 0, waiting 0)"},
+		{tally{killed: 5, hunted: 5, known: 7, blind: 2}, false, "FAILED killed 5 of 7 (blind 2, waiting 0)"},
+		{tally{killed: 2, hunted: 2, known: 7, blind: 2, quick: true}, true,
+			"quick hunt: killed 2 of 2 hunted, of 7 in all (blind 2, waiting 0)"},
+		{tally{killed: 1, hunted: 2, known: 7, quick: true}, false,
+			"FAILED quick hunt: killed 1 of 2 hunted, of 7 in all (blind 0, waiting 0)"},
+	} {
+		require.Equal(t, c.ok, c.tally.ok(), c.said)
+		require.Equal(t, c.said, c.tally.String())
+	}
+}
