@@ -190,6 +190,10 @@ func TestOutcomeOf(t *testing.T) {
 		{errors.Join(aborted, committed), Unknown, false},
 		{errors.Join(foreign, committed), Unknown, false},
 		{hollow{}, Aborted, false},
+		{list{}, Aborted, false},
+		{list{nil}, Aborted, false},
+		{list{nil, unknown}, Unknown, false},
+		{list{nil, aborted}, Aborted, true},
 	} {
 		require.Equal(t, tt.want, OutcomeOf(tt.err), "%v", tt.err)
 		require.Equal(t, tt.retry, Retryable(tt.err), "%v", tt.err)
@@ -203,6 +207,12 @@ type hollow struct{}
 
 func (hollow) Error() string { return "hollow" }
 func (hollow) Unwrap() error { return nil }
+
+// list is an error of errors that may be none, which package errors never makes.
+type list []error
+
+func (list) Error() string     { return "list" }
+func (l list) Unwrap() []error { return l }
 
 func TestOutcomesOfCore(t *testing.T) {
 	require.Equal(t, []Outcome{Unknown, Committed, Aborted, Unknown},

@@ -58,14 +58,20 @@ func OutcomeOf(err error) Outcome {
 	return Aborted
 }
 
-// joined returns the outcome that several errors agree on.
+// joined returns the outcome that several errors agree on, as far as they are there.
 func joined(errs []error) Outcome {
-	for _, err := range errs[1:] {
-		if OutcomeOf(err) != OutcomeOf(errs[0]) {
+	all, met := Aborted, false
+	for _, err := range errs {
+		if err == nil {
+			continue
+		}
+		one := OutcomeOf(err)
+		if met && one != all {
 			return Unknown
 		}
+		all, met = one, true
 	}
-	return OutcomeOf(errs[0])
+	return all
 }
 
 // Retryable reports whether it is worth it, and safe, to try again what ended with

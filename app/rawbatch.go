@@ -108,7 +108,7 @@ func writeBatch(ctx context.Context, op string, o *drive.Op[raw.Batch], key func
 	case f.Failed():
 		e := failed(ctx, op, rawOutcome(o.Machine.Outcome()), nil, f)
 		for i, outcome := range o.Machine.Outcomes() {
-			e.Keys = append(e.Keys, KeyOutcome{Key: key(i), Outcome: rawOutcome(outcome)})
+			e.Keys = append(e.Keys, KeyOutcome{Key: bytes.Clone(key(i)), Outcome: rawOutcome(outcome)})
 		}
 		err = e
 	}
