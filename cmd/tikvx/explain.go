@@ -16,23 +16,22 @@ type usageError string
 func (e usageError) Error() string { return string(e) }
 
 // explain returns an error's text with a hint for whoever typed the command, without the program's name, with which
-// the library's errors begin, too. The cluster is a real one or simulated.
-func explain(err error, real bool) string {
-	text := strings.TrimPrefix(err.Error(), "tikvx: ")
-	if hint := hintFor(err, real); hint != "" {
+// the library's errors begin, too, also inside of others. The cluster is simulated or a real one.
+func explain(err error, simulated bool) string {
+	text := strings.ReplaceAll(err.Error(), "tikvx: ", "")
+	if hint := hintFor(err, simulated); hint != "" {
 		text += " (" + hint + ")"
 	}
 	return text
 }
 
-func hintFor(err error, real bool) string {
+func hintFor(err error, simulated bool) string {
 	var endpoint *pd.EndpointError
 	switch {
 	case errors.Is(err, tikvx.ErrNotFound):
-		if real {
-			return ""
+		if simulated {
+			return "without --pd the cluster is simulated and empty"
 		}
-		return "without --pd the cluster is simulated and empty"
 	case errors.As(err, &endpoint):
 		return "is PD running there? --pd takes host:port, or several with commas"
 	case errors.Is(err, context.Canceled):

@@ -28,7 +28,7 @@ func run(ctx context.Context, args []string, out, problems io.Writer) int {
 	root.SetOut(out)
 	root.SetErr(problems)
 	if err := root.ExecuteContext(ctx); err != nil {
-		fmt.Fprintln(problems, "tikvx:", explain(err, len(t.pd) > 0))
+		fmt.Fprintln(problems, "tikvx:", explain(err, len(t.pd) == 0))
 		return 1
 	}
 	return 0

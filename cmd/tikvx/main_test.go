@@ -144,8 +144,9 @@ func TestHints(t *testing.T) {
 	lock := &tikvx.Error{Code: tikvx.ErrUnsupported, Op: "get", Outcome: tikvx.Aborted}
 	require.Contains(t, explain(lock, true), "(another program left a lock")
 	internal := &tikvx.Error{Code: tikvx.ErrInternal, Op: "get", Outcome: tikvx.Aborted}
-	require.Equal(t, "get: internal error", explain(internal, true))
-	require.Equal(t, "open: context canceled (interrupted)", explain(fmt.Errorf("open: %w", context.Canceled), true))
+	require.Equal(t, "get: internal error", explain(internal, false))
+	require.Equal(t, "audit: get: internal error", explain(fmt.Errorf("audit: %w", internal), false))
+	require.Equal(t, "open: context canceled (interrupted)", explain(fmt.Errorf("open: %w", context.Canceled), false))
 }
 
 // The demonstration judges itself, and draws nothing where no terminal is.
