@@ -23,6 +23,12 @@ func (e *Engine) PessimisticLock(req *ports.PessimisticLockRequest, reply *ports
 		reply.Errors = append(reply.Errors, *abort("multiple keys with allowed_lock_with_conflict set"))
 		return
 	}
+	shared := func(m ports.Mutation) bool { return m.Kind == ports.KindSharedPessimisticLock }
+	if slices.ContainsFunc(req.Mutations, shared) {
+		// Taken as an exclusive lock, it would be a lock that nobody has asked for.
+		reply.Errors = append(reply.Errors, *abort("shared locks are not simulated"))
+		return
+	}
 	b := e.begin()
 	primary := slices.Clone(req.Primary)
 	for i := range req.Mutations {

@@ -31,6 +31,27 @@ var lockCases = map[string]struct {
 	"locked by another": {
 		change: func(*lockRequest) {}, plant: &Lock{StartTS: 11, Kind: ports.KindPessimisticLock}, err: ports.KeyLocked,
 	},
+	"shared, which is not simulated": {
+		change: func(r *lockRequest) { r.Mutations[0].Kind = ports.KindSharedPessimisticLock }, err: ports.KeyAbort,
+	},
+	"a shared one among others": {
+		change: func(r *lockRequest) {
+			r.Mutations = append(r.Mutations, ports.Mutation{Kind: ports.KindSharedPessimisticLock, Key: []byte("l")})
+		},
+		err: ports.KeyAbort,
+	},
+	"if it exists": {
+		change: func(r *lockRequest) { r.LockOnlyIfExists, r.ReturnValues = true, true }, forUpdate: 25, reply: found("v"),
+	},
+	"if it exists, without its value": {
+		change: func(r *lockRequest) { r.LockOnlyIfExists = true }, err: ports.KeyAbort,
+	},
+	"two by force": {
+		change: func(r *lockRequest) {
+			r.ForceLock, r.Mutations = true, append(r.Mutations, ports.Mutation{Key: []byte("l")})
+		},
+		err: ports.KeyAbort,
+	},
 	"prewritten by itself": {change: func(*lockRequest) {}, plant: &Lock{StartTS: 15}, err: ports.KeyAbort},
 	"held": {
 		change: func(*lockRequest) {}, plant: &Lock{StartTS: 15, ForUpdateTS: 21, Kind: ports.KindPessimisticLock},
