@@ -22,11 +22,11 @@ const (
 	MarkExists
 	MarkPrewriteLocked
 	MarkPrewriteRolledBack
-	MarkPrewriteSplit
+	MarkPrewriteEpoch
 	MarkPrewriteFewer
-	MarkCommitSplit
-	MarkBatchGetSplit
-	MarkScanSplit
+	MarkCommitEpoch
+	MarkBatchGetEpoch
+	MarkScanEpoch
 	MarkNoHint
 	MarkHint
 	MarkMoved
@@ -47,7 +47,7 @@ const (
 	MarkResolveKeys
 	MarkReadNewest
 	// What clients do besides.
-	MarkRollbackPrimary
+	MarkRollback
 	MarkHeartbeat
 	MarkCrashLeftLocks
 	// What users are told.
@@ -62,15 +62,16 @@ const (
 const NumMarks = int(numMarks)
 
 var markNames = [numMarks]string{
-	"commit timestamp too small", "commit sent again after Lost", "commit found committed before", "write conflict",
-	"inserted key exists", "prewrite met a lock", "prewrite after rollback refused", "split met in prewrite",
-	"prewrite in smaller batches", "split met in commit", "split met in batch get", "split met in scan",
+	"commit timestamp too small", "primary's commit sent again in doubt", "commit succeeded in doubt", "write conflict",
+	"inserted key exists", "prewrite met a lock", "prewrite after rollback refused", "epoch changed under a prewrite",
+	"prewrite in smaller batches", "epoch changed under a commit", "epoch changed under a batch get",
+	"epoch changed under a scan",
 	"not leader, no hint", "not leader, hint", "store moved", "busy", "stale command",
 	"read met a lock", "read around a pushed lock", "read through a committed lock", "min_commit_ts pushed",
 	"expired transaction rolled back", "absent transaction rolled back", "lock is alive",
 	"lock of a committed transaction",
 	"resolve to commit", "resolve to rollback", "resolve by region", "resolve by keys", "read at the greatest timestamp",
-	"rollback with primary first", "heartbeat", "crashed client left locks", "told committed", "told aborted",
+	"rollback sent", "heartbeat", "crashed client left locks", "told committed", "told aborted",
 	"told unknown", "write skew seen",
 }
 
@@ -140,7 +141,7 @@ func (o *observer) Submitted(_ *sim.Client, req ports.Request) {
 	case *ports.CommitRequest:
 		o.met(MarkCommitAgain, o.world.Ambiguous(q.StartTS) && has(q.Keys, q.Primary))
 	case *ports.BatchRollbackRequest:
-		o.met(MarkRollbackPrimary, len(q.Keys) > 0)
+		o.met(MarkRollback, true)
 	case *ports.TxnHeartBeatRequest:
 		o.met(MarkHeartbeat, true)
 	case *ports.GetRequest:
@@ -163,23 +164,31 @@ func (o *observer) Executed(hdr *ports.Header, req ports.Request, reply ports.Re
 	o.invariants.Executed(hdr, req, reply)
 	switch r := reply.(type) {
 	case *ports.GetReply:
-		o.read(hdr, r.Err)
+		if q, ok := req.(*ports.GetRequest); ok {
+			o.read(hdr, q.Key, r.Err)
+		}
 	case *ports.BatchGetReply:
 		for i := range r.Pairs {
-			o.read(hdr, r.Pairs[i].Err)
+			o.read(hdr, r.Pairs[i].Key, r.Pairs[i].Err)
 		}
 	case *ports.ScanReply:
 		for i := range r.Pairs {
-			o.read(hdr, r.Pairs[i].Err)
+			o.read(hdr, r.Pairs[i].Key, r.Pairs[i].Err)
 		}
 	default:
 	}
 }
 
-func (o *observer) read(hdr *ports.Header, err *ports.KeyError) {
+// read marks what the read of a key did about the lock on it.
+func (o *observer) read(hdr *ports.Header, key []byte, err *ports.KeyError) {
 	o.met(MarkReadLocked, err != nil && err.Kind == ports.KeyLocked)
-	o.met(MarkReadPast, err == nil && len(hdr.ResolvedLocks) > 0)
-	o.met(MarkReadThrough, err == nil && len(hdr.CommittedLocks) > 0)
+	if err != nil || len(hdr.ResolvedLocks)+len(hdr.CommittedLocks) == 0 {
+		return
+	}
+	if l := o.world.Lock(key); l != nil {
+		o.met(MarkReadPast, slices.Contains(hdr.ResolvedLocks, l.StartTS))
+		o.met(MarkReadThrough, slices.Contains(hdr.CommittedLocks, l.StartTS))
+	}
 }
 
 // Answered implements [sim.Monitor].
@@ -216,15 +225,15 @@ func (o *observer) Answered(_ *sim.Client, req ports.Request, reply ports.Reply)
 func (o *observer) fault(req ports.Request, f *ports.RegionFault) {
 	switch f.Kind {
 	case ports.FaultEpochNotMatch:
-		switch q := req.(type) {
+		switch req.(type) {
 		case *ports.PrewriteRequest:
-			o.met(MarkPrewriteSplit, len(q.Mutations) > 1)
+			o.met(MarkPrewriteEpoch, true)
 		case *ports.CommitRequest:
-			o.met(MarkCommitSplit, true)
+			o.met(MarkCommitEpoch, true)
 		case *ports.BatchGetRequest:
-			o.met(MarkBatchGetSplit, len(q.Keys) > 1)
+			o.met(MarkBatchGetEpoch, true)
 		case *ports.ScanRequest:
-			o.met(MarkScanSplit, true)
+			o.met(MarkScanEpoch, true)
 		default:
 		}
 	case ports.FaultNotLeader:
