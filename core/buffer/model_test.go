@@ -252,7 +252,7 @@ func (p *pair) doSavepoint(*rapid.T) {
 
 func (p *pair) doRollback(t *rapid.T) {
 	if len(p.marks) == 0 {
-		t.Skip()
+		return
 	}
 	i := rapid.IntRange(0, len(p.marks)-1).Draw(t, "mark")
 	require.Equal(t, p.rollback(i), p.RollbackTo(p.marks[i].mark))
@@ -260,7 +260,7 @@ func (p *pair) doRollback(t *rapid.T) {
 
 func (p *pair) doReset(t *rapid.T) {
 	if rapid.IntRange(0, 9).Draw(t, "really") > 0 {
-		t.Skip()
+		return
 	}
 	p.Reset(p.model.limits)
 	p.now = map[string]modelEntry{}
@@ -275,7 +275,7 @@ func (p *pair) doView(*rapid.T) {
 
 func (p *pair) doLook(t *rapid.T) {
 	if len(p.views) == 0 {
-		t.Skip()
+		return
 	}
 	v := &p.views[rapid.IntRange(0, len(p.views)-1).Draw(t, "view")]
 	checkView(t, v, genRange.Draw(t, "range"))
