@@ -177,10 +177,10 @@ func TestLostCommitIsFound(t *testing.T) {
 
 // Many small pairs, and fewer large ones, over several regions and batches.
 func TestCommitOverManyRegions(t *testing.T) {
-	rnd := rand.New(rand.NewPCG(1, 1))
 	for name, shape := range map[string]struct{ pairs, value int }{"small": {100, 3}, "large": {50, 2340}} {
 		t.Run(name, func(t *testing.T) {
 			c := open(t, "b", "e", "m", "t")
+			rnd := rand.New(rand.NewPCG(1, 1))
 			pairs := map[string]string{}
 			for len(pairs) < shape.pairs {
 				k := fmt.Sprintf("%c%06d", 'a'+rune(rnd.IntN(26)), rnd.IntN(1e6))
@@ -190,8 +190,8 @@ func TestCommitOverManyRegions(t *testing.T) {
 			for _, p := range pairs {
 				list = append(list, p)
 			}
-			c.put(list...)
 			slices.Sort(list)
+			c.put(list...)
 			require.Equal(t, strings.Join(list, " "), c.scan())
 		})
 	}
