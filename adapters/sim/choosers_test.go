@@ -19,38 +19,6 @@ func TestBytesAreCalmBehindTheLast(t *testing.T) {
 	require.Zero(t, sim.NewBytes([]byte{0xef, 1}).Choose(sim.SiteDuplicate, 5))
 }
 
-func TestPCTDeviatesAtItsPoints(t *testing.T) {
-	for seed := range uint64(50) {
-		p, again := sim.NewPCT(seed, 3, 100), sim.NewPCT(seed, 3, 100)
-		deviations := 0
-		for range 200 {
-			v := p.Choose(sim.SiteReplyLost, 2)
-			require.Equal(t, v, again.Choose(sim.SiteReplyLost, 2))
-			deviations += v
-		}
-		require.Equal(t, 3, deviations, "seed %d", seed)
-	}
-	chosen := map[int]bool{}
-	p := sim.NewPCT(1, 0, 1)
-	for range 100 {
-		chosen[p.Choose(sim.SiteWorkload, 4)] = true
-	}
-	require.Len(t, chosen, 4)
-}
-
-func TestExhaustiveChoosesEverything(t *testing.T) {
-	e := sim.NewExhaustive(3, sim.SiteReplyLost, sim.SiteDuplicate)
-	seen := map[[3]int]int{}
-	for more := true; more; more = e.Next() {
-		run := [3]int{e.Choose(sim.SiteReplyLost, 2), e.Choose(sim.SiteDelay, 9)}
-		if run[0] == 1 { // what is asked depends on what was chosen before
-			run[2] = e.Choose(sim.SiteDuplicate, 3)
-		}
-		seen[run]++
-	}
-	require.Equal(t, map[[3]int]int{{0, 0, 0}: 1, {1, 0, 0}: 1, {1, 0, 1}: 1, {1, 0, 2}: 1}, seen)
-}
-
 func TestTrailsDiverge(t *testing.T) {
 	a, b := sim.NewTrail(sim.NewBytes([]byte{1, 2})), sim.NewTrail(sim.NewBytes([]byte{1, 3}))
 	for _, trail := range []*sim.Trail{a, b} {
@@ -75,7 +43,6 @@ func TestChoosersStayInBounds(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		choosers := []sim.Chooser{
 			drawn{t}, sim.NewBytes(rapid.SliceOf(rapid.Byte()).Draw(t, "bytes")),
-			sim.NewPCT(rapid.Uint64().Draw(t, "seed"), 5, 50),
 		}
 		for _, c := range choosers {
 			w, err := sim.New(sim.Config{Chooser: c, Faults: sim.AllFaults})
