@@ -60,13 +60,9 @@ func (d *DeleteRange) Step(env *sm.Env, ev *ports.Event, out *sm.Effects) {
 }
 
 func (d *DeleteRange) onRouted(env *sm.Env, ev *ports.Event, out *sm.Effects) {
-	if ev.Kind != ports.EventCancel && env.Hop(ev) != hopCall {
-		return
+	if d.walk.step(env, ev, out) {
+		d.advance(env, ev.Now, out)
 	}
-	env.Enter(hopCall)
-	d.walk.call.Step(env, ev, out)
-	env.Leave()
-	d.advance(env, ev.Now, out)
 }
 
 func (d *DeleteRange) advance(env *sm.Env, now ports.Instant, out *sm.Effects) {

@@ -70,13 +70,9 @@ func (s *ScanPage) Step(env *sm.Env, ev *ports.Event, out *sm.Effects) {
 }
 
 func (s *ScanPage) onRouted(env *sm.Env, ev *ports.Event, out *sm.Effects) {
-	if ev.Kind != ports.EventCancel && env.Hop(ev) != hopCall {
-		return
+	if s.walk.step(env, ev, out) {
+		s.advance(env, ev.Now, out)
 	}
-	env.Enter(hopCall)
-	s.walk.call.Step(env, ev, out)
-	env.Leave()
-	s.advance(env, ev.Now, out)
 }
 
 func (s *ScanPage) advance(env *sm.Env, now ports.Instant, out *sm.Effects) {

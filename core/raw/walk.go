@@ -32,6 +32,17 @@ func (w *walk) start(env *sm.Env, now ports.Instant, write bool, out *sm.Effects
 	env.Leave()
 }
 
+// step gives the call an event and reports whether it was the call's.
+func (w *walk) step(env *sm.Env, ev *ports.Event, out *sm.Effects) bool {
+	if ev.Kind != ports.EventCancel && env.Hop(ev) != hopCall {
+		return false
+	}
+	env.Enter(hopCall)
+	w.call.Step(env, ev, out)
+	env.Leave()
+	return true
+}
+
 // cut clips the rest of the range to the region to which the call is about to go.
 // It fails when the region's bounds are no keys of this client's.
 func (w *walk) cut(env *sm.Env) (sm.Failure, bool) {
