@@ -17,7 +17,7 @@ func TestTxnScriptsOnTheSimulator(t *testing.T) {
 	t.Logf("conform: sim commands=%d explained=%d", counts.Commands, counts.Explained)
 }
 
-// What today's client does not send is played on the simulator alone.
+// What today's client does not send; real stores play a part of it.
 func TestStoreScriptsOnTheSimulator(t *testing.T) {
 	counts := conform.Run(t, "testdata/store", "sim", simulated(t, false))
 	require.NotZero(t, counts.Commands)
