@@ -10,14 +10,22 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What the README shows is compiled: its Go code stands in an example, line by line.
-func TestReadmeIsCompiled(t *testing.T) {
-	readme := read(t, "README.md")
-	compiled := squeeze(read(t, "example_test.go"))
-	blocks := regexp.MustCompile("(?s)```go\n(.*?)```").FindAllStringSubmatch(readme, -1)
-	require.Len(t, blocks, 3)
-	for _, block := range blocks {
-		require.Contains(t, compiled, squeeze(block[1]))
+// What the pages show is compiled, and run: their Go code stands in tests, line by line.
+func TestPagesAreCompiled(t *testing.T) {
+	for page, sources := range map[string]string{
+		"README.md": "example_test.go", "docs/simulation.md": "examples/jobqueue/*_test.go",
+	} {
+		files, err := filepath.Glob(sources)
+		require.NoError(t, err)
+		var compiled string
+		for _, file := range files {
+			compiled += squeeze(read(t, file))
+		}
+		blocks := regexp.MustCompile("(?s)```go\n(.*?)```").FindAllStringSubmatch(read(t, page), -1)
+		require.Len(t, blocks, 3, page)
+		for _, block := range blocks {
+			require.Contains(t, compiled, squeeze(block[1]), page)
+		}
 	}
 }
 
@@ -30,12 +38,28 @@ func squeeze(text string) string {
 	return strings.TrimSpace(strings.Join(lines, "\n"))
 }
 
-func TestReadmeLinksLeadSomewhere(t *testing.T) {
-	for _, link := range regexp.MustCompile(`\]\(([^)]+)\)`).FindAllStringSubmatch(read(t, "README.md"), -1) {
-		if !strings.Contains(link[1], "://") {
-			require.FileExists(t, filepath.FromSlash(link[1]))
+// Links, and the paths that the maintainer's map names, lead somewhere.
+func TestPagesLeadSomewhere(t *testing.T) {
+	link := regexp.MustCompile(`\]\(([^)#]+)[^)]*\)`)
+	path := regexp.MustCompile("`((?:adapters|app|cmd|core|docs|ports|tests)(?:/[^` ]*)?)`")
+	pages := []string{"README.md", "docs/DESIGN.md", "docs/simulation.md", "docs/decisions/README.md"}
+	for _, page := range pages {
+		text := read(t, page)
+		for _, to := range link.FindAllStringSubmatch(text, -1) {
+			if !strings.Contains(to[1], "://") {
+				exists(t, page, filepath.Join(filepath.Dir(page), to[1]))
+			}
+		}
+		for _, to := range path.FindAllStringSubmatch(text, -1) {
+			exists(t, page, to[1])
 		}
 	}
+}
+
+func exists(t *testing.T, page, path string) {
+	t.Helper()
+	_, err := os.Stat(filepath.FromSlash(path))
+	require.NoError(t, err, page)
 }
 
 func read(t *testing.T, name string) string {
