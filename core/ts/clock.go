@@ -47,7 +47,7 @@ func (c *Clock) Done() bool { return false }
 func (c *Clock) Step(env *sm.Env, ev *ports.Event, out *sm.Effects) {
 	env.Visit("ts.Clock", clockStates[c.state], ev.Kind)
 	if ev.Kind == ports.EventLearn {
-		if ev.Fact.Kind == ports.FactTimestamp {
+		if ev.Fact != nil && ev.Fact.Kind == ports.FactTimestamp {
 			c.learn(ev.Fact.CommitTS, ev.Now)
 		}
 		return

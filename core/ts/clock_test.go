@@ -89,3 +89,9 @@ func TestClockContract(t *testing.T) {
 	r.Play("start\ntimestamp #1 42\nlearn 50")
 	smtest.Contract(t, r.Machine.(*ts.Clock))
 }
+
+func TestClockLearnsNothingFromNoFact(t *testing.T) {
+	r := newClock()
+	r.Feed(ports.Event{Kind: ports.EventLearn})
+	require.False(t, r.Machine.(*ts.Clock).Changed())
+}
