@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -180,6 +181,9 @@ func (d *demonstration) audit(ctx context.Context, out io.Writer) error {
 		fmt.Fprintln(out, "wrong:", w)
 	}
 	fmt.Fprintln(out, "faults:", counts.String())
+	if missing := counts.Missing(sim.AllFaults); len(missing) > 0 {
+		fmt.Fprintln(out, "did not happen:", strings.Trim(fmt.Sprint(missing), "[]"))
+	}
 	if d.failures > 0 {
 		fmt.Fprintf(out, "failed: %d transfers, the last one: %v\n", d.failures, d.last)
 	}

@@ -156,6 +156,7 @@ func TestDemo(t *testing.T) {
 	require.Empty(t, problems, "no bar")
 	lines := strings.Split(strings.TrimSpace(out), "\n")
 	require.Regexp(t, `^faults: \w`, lines[0])
+	require.Regexp(t, `^did not happen: \w`, lines[1], "half a second is too short for everything")
 	last := lines[len(lines)-1]
 	require.Regexp(t, regexp.MustCompile(
 		`^demo: ok transfers=[1-9]\d* conflicts=\d+ unknown=\d+ lost=\d+ wrong=0 total=100000 expected=100000$`), last)
