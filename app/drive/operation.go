@@ -66,6 +66,8 @@ type mailbox struct {
 	waiting bool
 	// queued: the loop will look into the mailbox, or does so.
 	queued bool
+	// past is the newest generation of the operation's former lives.
+	past uint32
 }
 
 type recycler interface{ recycle() }
@@ -78,13 +80,14 @@ func (o *operation) prepare(d *Driver, machine sm.Machine, codec key.Codec) {
 }
 
 // Post implements [ports.Sink]. An answer that nobody waits for any more is
-// dropped, here if the operation is finished, otherwise by its machine.
+// dropped, here if the operation is finished or lives anew, otherwise by its
+// machine.
 func (o *operation) Post(ev ports.Event) {
 	if ev.Now == 0 {
 		ev.Now = o.driver.cfg.Timers.Now()
 	}
 	o.mu.Lock()
-	if o.runner == nobody {
+	if o.runner == nobody || o.outlived(ev.Tok) {
 		o.mu.Unlock()
 		if ev.Lease != nil {
 			ev.Lease.Release()
@@ -102,6 +105,13 @@ func (o *operation) Post(ev ports.Event) {
 	case queue:
 		o.loop.add(o)
 	}
+}
+
+// outlived reports whether a token was given out in a former life of the operation. Its machine would ignore the answer,
+// but only after its caller was woken; and there are many: every commit arms a timer for its first heartbeat, which
+// cannot be disarmed and mostly fires when the operation serves somebody else. Tables have one life. The lock is held.
+func (o *operation) outlived(tok ports.Tok) bool {
+	return o.owner != nil && int32(tok.Gen-o.past) <= 0
 }
 
 // run begins the machine and steps it until it has answered.
@@ -134,7 +144,7 @@ func (o *operation) begin(by runner) {
 	o.batch = append(o.batch[:0], ports.Event{Kind: ports.EventStart, Now: o.driver.cfg.Timers.Now()})
 	o.next = 0
 	o.mu.Lock()
-	o.runner = by
+	o.runner, o.past = by, o.env.Gen()
 	o.mu.Unlock()
 }
 

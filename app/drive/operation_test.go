@@ -266,6 +266,7 @@ func TestLateAndDuplicateAnswers(t *testing.T) {
 		defer cancel()
 		require.NoError(t, again.Run(ctx))
 		require.Zero(t, again.Machine.replies, "generations go on from life to life")
+		require.Len(t, again.Machine.instants, 2, "stepped on the start and the cancel alone: the rest was no step worth")
 		require.EqualValues(t, 8, lease.releases.Load())
 		late()
 		again.Release()

@@ -58,6 +58,10 @@ func (e *Env) Token() ports.Tok {
 	return ports.Tok{Addr: e.addr, Gen: e.gen}
 }
 
+// Gen returns the generation of the newest token. Whoever uses an operation again remembers it: tokens up to it were
+// given out in a former life.
+func (e *Env) Gen() uint32 { return e.gen }
+
 // Hop returns the child for which the event is meant, 0 when it is meant for the
 // machine that is being stepped. Children are therefore numbered from 1.
 func (e *Env) Hop(ev *ports.Event) uint8 { return ev.Tok.Addr.Hop(e.depth) }
