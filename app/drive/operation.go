@@ -107,9 +107,10 @@ func (o *operation) Post(ev ports.Event) {
 	}
 }
 
-// outlived reports whether a token was given out in a former life of the operation. Its machine would ignore the answer,
-// but only after its caller was woken; and there are many: every commit arms a timer for its first heartbeat, which
-// cannot be disarmed and mostly fires when the operation serves somebody else. Tables have one life. The lock is held.
+// outlived reports whether a token was given out in a former life of the operation. Its machine would ignore the
+// answer, but only after its caller was woken; and there are many: every commit arms a timer for its first heartbeat,
+// which cannot be disarmed and mostly fires when the operation serves somebody else. Tables have one life. The lock is
+// held.
 func (o *operation) outlived(tok ports.Tok) bool {
 	return o.owner != nil && int32(tok.Gen-o.past) <= 0
 }
