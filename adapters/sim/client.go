@@ -93,8 +93,9 @@ func (c *Client) Timestamp(deadline ports.Instant, tok ports.Tok, sink ports.Sin
 
 // Ask implements [ports.Placement].
 func (c *Client) Ask(query *ports.Query, deadline ports.Instant, tok ports.Tok, sink ports.Sink) {
+	c.world.monitor.Asked(c, query)
 	q := c.question(deadline, tok, sink)
-	q.query = *query
+	q.placement, q.query = true, *query
 	q.query.Key, q.query.End = slices.Clone(query.Key), slices.Clone(query.End)
 	c.world.ask(q, happenAsked)
 }

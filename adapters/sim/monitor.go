@@ -1,6 +1,9 @@
 package sim
 
 import (
+	"bytes"
+	"slices"
+
 	"github.com/tikvx/tikvx/adapters/sim/mvcc"
 	"github.com/tikvx/tikvx/ports"
 )
@@ -14,6 +17,8 @@ type Monitor interface {
 	Executed(hdr *ports.Header, req ports.Request, reply ports.Reply)
 	// Answered: a reply, region errors included, reaches the client that waits for it.
 	Answered(client *Client, req ports.Request, reply ports.Reply)
+	// Asked: a client asks PD where data lives. What it asks now is not among what it waits for ([Client.Waits]) yet.
+	Asked(client *Client, query *ports.Query)
 }
 
 // Watch lets a monitor see everything from now on, and no other.
@@ -25,6 +30,7 @@ type unwatched struct{}
 func (unwatched) Submitted(*Client, ports.Request)                   {}
 func (unwatched) Executed(*ports.Header, ports.Request, ports.Reply) {}
 func (unwatched) Answered(*Client, ports.Request, ports.Reply)       {}
+func (unwatched) Asked(*Client, *ports.Query)                        {}
 
 // Allocated returns the greatest timestamp that PD has allocated.
 func (w *World) Allocated() ports.Timestamp { return w.pd.last }
@@ -37,6 +43,14 @@ func (c *Client) Name() string { return c.name }
 
 // Crashed reports whether the process was crashed.
 func (c *Client) Crashed() bool { return c.crashed }
+
+// Waits reports whether the process has asked PD the same, and has no answer yet.
+func (c *Client) Waits(query *ports.Query) bool {
+	return slices.ContainsFunc(c.asked, func(q *question) bool {
+		return q.placement && q.query.Kind == query.Kind && q.query.Store == query.Store &&
+			bytes.Equal(q.query.Key, query.Key) && bytes.Equal(q.query.End, query.End)
+	})
+}
 
 // Pending returns how many calls and questions of the process have no answer yet.
 func (c *Client) Pending() int {

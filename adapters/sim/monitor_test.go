@@ -11,11 +11,17 @@ import (
 )
 
 // counter is a monitor that counts.
-type counter struct{ submitted, executed, answered int }
+type counter struct{ submitted, executed, answered, asked, waits int }
 
 func (c *counter) Submitted(*Client, ports.Request)                   { c.submitted++ }
 func (c *counter) Executed(*ports.Header, ports.Request, ports.Reply) { c.executed++ }
 func (c *counter) Answered(*Client, ports.Request, ports.Reply)       { c.answered++ }
+func (c *counter) Asked(client *Client, query *ports.Query) {
+	c.asked++
+	if client.Waits(query) {
+		c.waits++
+	}
+}
 
 func TestMonitorSeesEverything(t *testing.T) {
 	s := newStation(t, Config{})
@@ -27,10 +33,16 @@ func TestMonitorSeesEverything(t *testing.T) {
 	hdr.Region.Epoch.Version++ // refused before it is executed
 	s.c.Submit(to, &hdr, &ports.GetRequest{Key: []byte("k"), TS: 1}, deadline, s.tok(), s)
 	s.c.Timestamp(deadline, s.tok(), s)
-	require.Equal(t, 3, s.c.Pending())
+	where := &ports.Query{Kind: ports.QueryRegion}
+	s.c.Ask(where, deadline, s.tok(), s) // a question for a timestamp is not this one
+	s.c.Ask(where, deadline, s.tok(), s)
+	s.c.Ask(&ports.Query{Kind: ports.QueryRegion, Key: []byte("k")}, deadline, s.tok(), s)
+	require.Equal(t, 6, s.c.Pending())
 	s.w.Run(deadline, func() bool { return s.c.Pending() == 0 })
 	require.Zero(t, s.c.Pending())
-	require.Equal(t, &counter{submitted: 2, executed: 1, answered: 2}, seen)
+	s.c.Timestamp(deadline, s.tok(), s) // of what was asked before nothing is left
+	s.c.Ask(where, deadline, s.tok(), s)
+	require.Equal(t, &counter{submitted: 2, executed: 1, answered: 2, asked: 4, waits: 1}, seen)
 	require.NotZero(t, s.w.Allocated())
 	require.Nil(t, s.w.Lock([]byte("k")))
 	s.w.Engine().PutLock([]byte("k"), mvcc.Lock{StartTS: 7})

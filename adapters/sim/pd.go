@@ -32,10 +32,11 @@ const remembered = 5
 
 // question is something that PD is asked, or a probe, until it is answered.
 type question struct {
-	query    ports.Query
-	probe    bool
-	deadline ports.Instant
-	client   *Client
+	query ports.Query
+	// placement: query is what PD is asked. probe: a store is.
+	placement, probe bool
+	deadline         ports.Instant
+	client           *Client
 	// place is its index in the client's list, -1 once it is answered; uses counts what still points to it.
 	place, uses int
 	tok         ports.Tok

@@ -24,7 +24,10 @@ type Invariants struct {
 	txns      map[ports.Timestamp]*watched
 	// reads are the greatest timestamps at which the keys were read.
 	reads map[string]*ports.Timestamp
-	wrong []string
+	// pushed and stops are what readers know of locks, and how often they met them all the same.
+	pushed map[push]bool
+	stops  map[stop]int
+	wrong  []string
 }
 
 // watched is a transaction of which something was seen.
@@ -55,6 +58,7 @@ type watchedKey struct {
 func NewInvariants(data Columns, allocated func() ports.Timestamp) *Invariants {
 	return &Invariants{
 		data: data, allocated: allocated, txns: map[ports.Timestamp]*watched{}, reads: map[string]*ports.Timestamp{},
+		pushed: map[push]bool{}, stops: map[stop]int{},
 	}
 }
 
@@ -375,8 +379,23 @@ func (m *Invariants) Answered(req ports.Request, reply ports.Reply) {
 		if r, ok := reply.(*ports.BatchRollbackReply); ok && r.Err == nil {
 			m.tell(q.StartTS, Aborted)
 		}
+	case *ports.GetRequest:
+		if r, ok := reply.(*ports.GetReply); ok {
+			m.stopped(q.TS, r.Err)
+		}
+	case *ports.BatchGetRequest:
+		if r, ok := reply.(*ports.BatchGetReply); ok {
+			m.stoppedAt(q.TS, r.Pairs)
+		}
+	case *ports.ScanRequest:
+		if r, ok := reply.(*ports.ScanReply); ok {
+			m.stoppedAt(q.TS, r.Pairs)
+		}
 	case *ports.CheckTxnStatusRequest:
 		r, ok := reply.(*ports.CheckTxnStatusReply)
+		if ok && r.Err == nil {
+			m.pushedFor(q, r)
+		}
 		switch {
 		case !ok || r.Err != nil:
 		case r.CommitTS != 0:

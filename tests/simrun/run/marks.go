@@ -111,6 +111,8 @@ type observer struct {
 	marks      Marks
 	// batches are the keys that a transaction's first prewrite had.
 	batches map[ports.Timestamp]int
+	// patient: nobody gives a call up.
+	patient bool
 }
 
 func observe(w *sim.World) *observer {
@@ -219,6 +221,11 @@ func (o *observer) Answered(_ *sim.Client, req ports.Request, reply ports.Reply)
 		o.met(MarkFoundCommitted, r.CommitTS != 0)
 	default:
 	}
+}
+
+// Asked implements [sim.Monitor]. A question for which nobody waits any more may be asked anew.
+func (o *observer) Asked(client *sim.Client, query *ports.Query) {
+	o.invariants.Asked(client.Name(), query, o.patient && client.Waits(query))
 }
 
 // fault marks region errors.

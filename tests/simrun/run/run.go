@@ -29,7 +29,7 @@ const (
 	audit   = 60 * time.Second
 	// again is how many steps each task does after the audit, and patience what each may take.
 	again    = 3
-	patience = 8 * time.Second
+	patience = 5 * time.Second
 )
 
 // weather is what can go wrong in a run. Of eight seeds one has no faults, one faults that cost nothing but time, and
@@ -43,13 +43,13 @@ type weather struct {
 func weatherOf(seed uint64) weather {
 	switch seed % 8 {
 	case 7:
-		return weather{0, 3 * time.Second, turmoil / 20}
+		return weather{0, time.Second, turmoil / 20}
 	case 5:
 		return weather{sim.FaultsOf(sim.FaultCrash, sim.FaultHang, sim.FaultMove, sim.FaultTransfer), 12 * time.Second,
 			turmoil / 2}
 	case 3:
 		return weather{sim.FaultsOf(sim.FaultDuplicate, sim.FaultLateDuplicate, sim.FaultSplit, sim.FaultTransfer,
-			sim.FaultOracleGap, sim.FaultStalePD, sim.FaultGapPD), 5 * time.Second, turmoil / 4}
+			sim.FaultOracleGap, sim.FaultStalePD, sim.FaultGapPD), 3 * time.Second, turmoil / 4}
 	}
 	return weather{faults: sim.AllFaults}
 }
@@ -174,6 +174,7 @@ func (r *simulation) prepare(trace io.Writer, wrap func(sim.Chooser) sim.Chooser
 	}
 	r.world, r.users, r.crashed = world, map[string]*load.Task{}, map[*sim.Task]bool{}
 	r.observer, r.triples = observe(world), Coverage{}
+	r.observer.patient = r.weather.patience > 0
 	r.knobs = knobs(world)
 	return nil
 }
