@@ -52,20 +52,7 @@ func (m *Get) Done() bool { return m.state == readerFinished }
 // Step implements [sm.Machine].
 func (m *Get) Step(env *sm.Env, ev *ports.Event, out *sm.Effects) {
 	env.Visit("read.Get", readerStates[m.state], ev.Kind)
-	switch m.state {
-	case readerIdle:
-		if ev.Kind == ports.EventStart {
-			m.start(env, ev.Now, out)
-		}
-	case readerReading:
-		m.onReading(env, ev, out)
-	case readerResolving:
-		m.onResolving(env, ev, out)
-	case readerCleaning:
-		m.step(env, ev, out)
-		m.clean()
-	case readerFinished:
-	}
+	m.run(m, env, ev, out)
 }
 
 func (m *Get) start(env *sm.Env, now ports.Instant, out *sm.Effects) {
@@ -74,60 +61,23 @@ func (m *Get) start(env *sm.Env, now ports.Instant, out *sm.Effects) {
 		return
 	}
 	m.route(env, now, route.ByKey, m.request.Key, env.Knobs.RequestTimeout, out)
-	m.follow(env, now, out)
 }
 
-func (m *Get) onReading(env *sm.Env, ev *ports.Event, out *sm.Effects) {
-	if ev.Kind == ports.EventCancel {
-		m.cancel(env, ev, out)
+func (m *Get) ask(env *sm.Env, now ports.Instant, out *sm.Effects) {
+	hdr := m.call.Header()
+	m.options.label(hdr, &m.locks)
+	if len(m.passed) > 0 {
+		hdr.ResolvedLocks = slices.Concat(hdr.ResolvedLocks, m.passed)
+	}
+	m.send(env, now, &m.request, out)
+}
+
+func (m *Get) onAnswer(env *sm.Env, now ports.Instant, reply ports.Reply, out *sm.Effects) {
+	if reply, ok := reply.(*ports.GetReply); ok {
+		m.onReply(env, now, reply, out)
 		return
 	}
-	m.step(env, ev, out)
-	m.follow(env, ev.Now, out)
-}
-
-func (m *Get) onResolving(env *sm.Env, ev *ports.Event, out *sm.Effects) {
-	if ev.Kind == ports.EventCancel {
-		m.cancel(env, ev, out)
-		return
-	}
-	m.step(env, ev, out)
-	m.resume(env, ev.Now, out)
-	m.follow(env, ev.Now, out)
-}
-
-// follow does what the call wants.
-func (m *Get) follow(env *sm.Env, now ports.Instant, out *sm.Effects) {
-	for m.state == readerReading {
-		switch m.call.State() {
-		case route.Idle, route.Waiting:
-			return
-		case route.Ready:
-			hdr := m.call.Header()
-			m.options.label(hdr, &m.locks)
-			if len(m.passed) > 0 {
-				hdr.ResolvedLocks = slices.Concat(hdr.ResolvedLocks, m.passed)
-			}
-			m.send(env, now, &m.request, out)
-		case route.Finished:
-			m.onResult(env, now, out)
-		}
-	}
-}
-
-func (m *Get) onResult(env *sm.Env, now ports.Instant, out *sm.Effects) {
-	switch r := m.call.Result(); r.Kind {
-	case route.Replied:
-		if reply, ok := r.Reply.(*ports.GetReply); ok {
-			m.onReply(env, now, reply, out)
-			return
-		}
-		m.answer(malformed("a get was answered with another verb"), out)
-	case route.Regroup:
-		m.answer(malformed("a read by key lost its region"), out)
-	case route.Failed:
-		m.answer(r.Failure, out)
-	}
+	m.answer(malformed("a get was answered with another verb"), out)
 }
 
 func (m *Get) onReply(env *sm.Env, now ports.Instant, reply *ports.GetReply, out *sm.Effects) {

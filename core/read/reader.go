@@ -43,6 +43,75 @@ const (
 
 var readerStates = [...]string{"idle", "reading", "resolving", "cleaning", "finished"}
 
+// asking is what the two differ in.
+type asking interface {
+	// start routes the first request, or answers.
+	start(env *sm.Env, now ports.Instant, out *sm.Effects)
+	// ask sends the request for which the call is ready, or answers.
+	ask(env *sm.Env, now ports.Instant, out *sm.Effects)
+	// onAnswer takes what the region has answered.
+	onAnswer(env *sm.Env, now ports.Instant, reply ports.Reply, out *sm.Effects)
+}
+
+// run moves a read by one event.
+func (r *reader) run(a asking, env *sm.Env, ev *ports.Event, out *sm.Effects) {
+	switch r.state {
+	case readerIdle:
+		if ev.Kind == ports.EventStart {
+			a.start(env, ev.Now, out)
+			r.follow(a, env, ev.Now, out)
+		}
+	case readerReading:
+		r.onReading(a, env, ev, out)
+	case readerResolving:
+		r.onResolving(a, env, ev, out)
+	case readerCleaning:
+		r.step(env, ev, out)
+		r.clean()
+	case readerFinished:
+	}
+}
+
+func (r *reader) onReading(a asking, env *sm.Env, ev *ports.Event, out *sm.Effects) {
+	if ev.Kind == ports.EventCancel {
+		r.cancel(env, ev, out)
+		return
+	}
+	r.step(env, ev, out)
+	r.follow(a, env, ev.Now, out)
+}
+
+func (r *reader) onResolving(a asking, env *sm.Env, ev *ports.Event, out *sm.Effects) {
+	if ev.Kind == ports.EventCancel {
+		r.cancel(env, ev, out)
+		return
+	}
+	r.step(env, ev, out)
+	r.resume(env, ev.Now, out)
+	r.follow(a, env, ev.Now, out)
+}
+
+// follow does what the call wants. An answer can lead to another request at once.
+func (r *reader) follow(a asking, env *sm.Env, now ports.Instant, out *sm.Effects) {
+	for r.state == readerReading {
+		switch r.call.State() {
+		case route.Idle, route.Waiting:
+			return
+		case route.Ready:
+			a.ask(env, now, out)
+		case route.Finished:
+			switch result := r.call.Result(); result.Kind {
+			case route.Replied:
+				a.onAnswer(env, now, result.Reply, out)
+			case route.Regroup:
+				r.answer(malformed("a read by key lost its region"), out)
+			case route.Failed:
+				r.answer(result.Failure, out)
+			}
+		}
+	}
+}
+
 // route routes the next request.
 func (r *reader) route(env *sm.Env, now ports.Instant, by route.By, key []byte, timeout time.Duration,
 	out *sm.Effects) {

@@ -72,20 +72,7 @@ func (m *ScanPage) Done() bool { return m.state == readerFinished }
 // Step implements [sm.Machine].
 func (m *ScanPage) Step(env *sm.Env, ev *ports.Event, out *sm.Effects) {
 	env.Visit("read.ScanPage", readerStates[m.state], ev.Kind)
-	switch m.state {
-	case readerIdle:
-		if ev.Kind == ports.EventStart {
-			m.start(env, ev.Now, out)
-		}
-	case readerReading:
-		m.onReading(env, ev, out)
-	case readerResolving:
-		m.onResolving(env, ev, out)
-	case readerCleaning:
-		m.step(env, ev, out)
-		m.clean()
-	case readerFinished:
-	}
+	m.run(m, env, ev, out)
 }
 
 func (m *ScanPage) start(env *sm.Env, now ports.Instant, out *sm.Effects) {
@@ -99,27 +86,7 @@ func (m *ScanPage) start(env *sm.Env, now ports.Instant, out *sm.Effects) {
 	default:
 		m.limit = min(m.limit, env.Knobs.ScanPage, math.MaxUint32)
 		m.enter(env, now, out)
-		m.follow(env, now, out)
 	}
-}
-
-func (m *ScanPage) onReading(env *sm.Env, ev *ports.Event, out *sm.Effects) {
-	if ev.Kind == ports.EventCancel {
-		m.cancel(env, ev, out)
-		return
-	}
-	m.step(env, ev, out)
-	m.follow(env, ev.Now, out)
-}
-
-func (m *ScanPage) onResolving(env *sm.Env, ev *ports.Event, out *sm.Effects) {
-	if ev.Kind == ports.EventCancel {
-		m.cancel(env, ev, out)
-		return
-	}
-	m.step(env, ev, out)
-	m.resume(env, ev.Now, out)
-	m.follow(env, ev.Now, out)
 }
 
 // enter routes to the region in which the rest of the range begins.
@@ -130,20 +97,6 @@ func (m *ScanPage) enter(env *sm.Env, now ports.Instant, out *sm.Effects) {
 		return
 	}
 	m.route(env, now, route.ByKey, m.rest.Start, env.Knobs.ScanTimeout, out)
-}
-
-// follow does what the call wants.
-func (m *ScanPage) follow(env *sm.Env, now ports.Instant, out *sm.Effects) {
-	for m.state == readerReading {
-		switch m.call.State() {
-		case route.Idle, route.Waiting:
-			return
-		case route.Ready:
-			m.ask(env, now, out)
-		case route.Finished:
-			m.onResult(env, now, out)
-		}
-	}
 }
 
 // ask sends a request for the part of the rest that lies in the call's region.
@@ -190,19 +143,12 @@ func (m *ScanPage) cut(env *sm.Env) bool {
 	return true
 }
 
-func (m *ScanPage) onResult(env *sm.Env, now ports.Instant, out *sm.Effects) {
-	switch r := m.call.Result(); r.Kind {
-	case route.Replied:
-		if reply, ok := r.Reply.(*ports.ScanReply); ok {
-			m.onReply(env, now, reply, out)
-			return
-		}
-		m.answer(malformed("a scan was answered with another verb"), out)
-	case route.Regroup:
-		m.answer(malformed("a read by key lost its region"), out)
-	case route.Failed:
-		m.answer(r.Failure, out)
+func (m *ScanPage) onAnswer(env *sm.Env, now ports.Instant, reply ports.Reply, out *sm.Effects) {
+	if reply, ok := reply.(*ports.ScanReply); ok {
+		m.onReply(env, now, reply, out)
+		return
 	}
+	m.answer(malformed("a scan was answered with another verb"), out)
 }
 
 func (m *ScanPage) onReply(env *sm.Env, now ports.Instant, reply *ports.ScanReply, out *sm.Effects) {
