@@ -69,30 +69,13 @@ func newRig(t *testing.T, cfg grpc.Config) *rig {
 	return &rig{t: t, clock: c, network: n}
 }
 
-// mailbox takes events until somebody fetches them. Replies stay valid: their leases are kept.
-type mailbox chan ports.Event
-
-func (m mailbox) Post(ev ports.Event) { m <- ev }
-
-// next waits for an event.
-func (m mailbox) next(t *testing.T) ports.Event {
-	t.Helper()
-	select {
-	case ev := <-m:
-		return ev
-	case <-time.After(20 * time.Second):
-		t.Fatal("no answer")
-		return ports.Event{}
-	}
-}
-
 // ask submits a request and waits for the answer.
 func (r *rig) ask(address string, req ports.Request, deadline time.Duration) ports.Event {
 	r.t.Helper()
-	box := make(mailbox, 1)
+	box := make(porttest.Mailbox, 1)
 	to := ports.Endpoint{Store: 1, Address: address}
 	r.network.Submit(to, &header, req, r.clock.Now().Add(deadline), ports.Tok{Gen: 1}, box)
-	return box.next(r.t)
+	return box.Next(r.t)
 }
 
 func get(key string) ports.Request { return &ports.RawGetRequest{Key: []byte(key)} }
@@ -143,13 +126,13 @@ func TestServerWithoutABatchForm(t *testing.T) {
 		}
 		return wire.AppendIDs(answer, ids), nil
 	}
-	box := make(mailbox, 10)
+	box := make(porttest.Mailbox, 10)
 	for range 10 {
 		to := ports.Endpoint{Store: 1, Address: s.address}
 		r.network.Submit(to, &header, get("k"), r.clock.Now().Add(time.Minute), ports.Tok{}, box)
 	}
 	for range 10 {
-		requireServed(t, box.next(t))
+		requireServed(t, box.Next(t))
 	}
 	frames := s.frames
 	requireServed(t, r.ask(s.address, get("k"), time.Minute))
@@ -201,9 +184,9 @@ func (r *rig) untilServed(address string) {
 			return
 		}
 		require.True(r.t, time.Now().Before(end), "%v", ev.Cause)
-		box := make(mailbox, 1)
+		box := make(porttest.Mailbox, 1)
 		r.clock.Arm(r.clock.Now().Add(10*time.Millisecond), ports.Tok{}, box)
-		box.next(r.t)
+		box.Next(r.t)
 	}
 }
 
@@ -225,7 +208,7 @@ func TestAnswersToNobody(t *testing.T) {
 // TestAnotherStoreAnswers: the health feedback of a store names it.
 func TestAnotherStoreAnswers(t *testing.T) {
 	s, r := newStore(t), newRig(t, grpc.Config{})
-	facts := make(mailbox, 1)
+	facts := make(porttest.Mailbox, 1)
 	r.network.Watch(facts)
 	s.twist = func(_ *wire.Frame, answer []byte) ([]byte, error) {
 		feedback := tikvpb.BatchCommandsResponse{HealthFeedback: &kvrpcpb.HealthFeedback{StoreId: 77, SlowScore: 1}}
@@ -233,7 +216,7 @@ func TestAnotherStoreAnswers(t *testing.T) {
 		return append(answer, tail...), err
 	}
 	requireServed(t, r.ask(s.address, get("k"), time.Minute))
-	ev := facts.next(t)
+	ev := facts.Next(t)
 	require.Equal(t, ports.EventLearn, ev.Kind)
 	require.Equal(t, &ports.Fact{Kind: ports.FactStoreMismatch, Store: 1}, ev.Fact)
 }
@@ -243,14 +226,14 @@ func TestStoreRestarts(t *testing.T) {
 	s, r := newStore(t), newRig(t, grpc.Config{})
 	requireServed(t, r.ask(s.address, get("k"), time.Minute))
 	s.hang()
-	box := make(mailbox, 1)
+	box := make(porttest.Mailbox, 1)
 	to := ports.Endpoint{Store: 1, Address: s.address}
 	r.network.Submit(to, &header, get("k"), r.clock.Now().Add(time.Minute), ports.Tok{}, box)
 	for received := false; !received; runtime.Gosched() {
 		s.do(func() { received = s.frames == 2 })
 	}
 	s.stop()
-	ev := box.next(t)
+	ev := box.Next(t)
 	require.Equal(t, ports.EventLost, ev.Kind)
 	requireFailed(t, r.ask(s.address, get("k"), time.Minute), ports.EventUnsent, ports.CauseConnection)
 
@@ -304,15 +287,15 @@ func TestSlowStoreIsNotHung(t *testing.T) {
 		s.mu.Lock()
 		return answer, nil
 	}
-	box := make(mailbox, 1)
+	box := make(porttest.Mailbox, 1)
 	to := ports.Endpoint{Store: 1, Address: s.address}
 	r.network.Submit(to, &header, get("k"), r.clock.Now().Add(time.Minute), ports.Tok{}, box)
-	late := make(mailbox, 1)
+	late := make(porttest.Mailbox, 1)
 	r.clock.Arm(r.clock.Now().Add(5*ports.SilenceLimit/2), ports.Tok{}, late)
-	late.next(t)
+	late.Next(t)
 	require.Empty(t, box)
 	close(release)
-	requireServed(t, box.next(t))
+	requireServed(t, box.Next(t))
 }
 
 // TestIdleConnections: nothing of a connection is left when nobody uses it, and the next request makes it anew.
@@ -351,9 +334,9 @@ func TestGoroutinesOfAConnection(t *testing.T) {
 func TestProbes(t *testing.T) {
 	s, r := newStore(t), newRig(t, grpc.Config{})
 	probe := func(address string) ports.Event {
-		box := make(mailbox, 1)
+		box := make(porttest.Mailbox, 1)
 		r.network.Probe(ports.Endpoint{Store: 1, Address: address}, r.clock.Now().Add(time.Minute), ports.Tok{}, box)
-		return box.next(t)
+		return box.Next(t)
 	}
 	require.Equal(t, ports.CauseNone, probe(s.address).Cause.Kind)
 	s.do(func() { s.health = notServing })
@@ -372,7 +355,7 @@ func TestClosingWhileOthersSubmit(t *testing.T) {
 	var done sync.WaitGroup
 	for range 4 {
 		done.Go(func() {
-			box := make(mailbox, 1)
+			box := make(porttest.Mailbox, 1)
 			for ctx.Err() == nil {
 				for _, req := range []ports.Request{get("k"), &ports.RawGetKeyTTLRequest{}} {
 					to := ports.Endpoint{Store: 1, Address: s.address}

@@ -29,7 +29,7 @@ func TestSlots(t *testing.T) {
 			},
 			"take": func(t *rapid.T) {
 				if len(ids) == 0 {
-					t.Skip()
+					return
 				}
 				id := rapid.SampledFrom(ids).Draw(t, "id")
 				require.Equal(t, held[id], s.take(id))

@@ -81,27 +81,11 @@ func TestPlacementContract(t *testing.T) {
 	}
 }
 
-// mailbox takes events until somebody fetches them.
-type mailbox chan ports.Event
-
-func (m mailbox) Post(ev ports.Event) { m <- ev }
-
-func (m mailbox) next(t *testing.T) ports.Event {
-	t.Helper()
-	select {
-	case ev := <-m:
-		return ev
-	case <-time.After(20 * time.Second):
-		t.Fatal("no answer")
-		return ports.Event{}
-	}
-}
-
 func (r *rig) ask(q ports.Query, deadline time.Duration) ports.Event {
 	r.t.Helper()
-	box := make(mailbox, 1)
+	box := make(porttest.Mailbox, 1)
 	r.client.Ask(&q, r.clock.Now().Add(deadline), ports.Tok{}, box)
-	return box.next(r.t)
+	return box.Next(r.t)
 }
 
 func TestClusterID(t *testing.T) {
@@ -170,19 +154,19 @@ func TestRefusals(t *testing.T) {
 func TestQuestionsThatWait(t *testing.T) {
 	r := newRig(t)
 	r.pd.silence()
-	slow, quick := make(mailbox, 8), make(mailbox, 1)
+	slow, quick := make(porttest.Mailbox, 8), make(porttest.Mailbox, 1)
 	for range 8 {
 		r.client.Ask(&ports.Query{Kind: ports.QueryRegion}, r.clock.Now().Add(time.Minute), ports.Tok{}, slow)
 	}
 	deadline := r.clock.Now().Add(50 * time.Millisecond)
 	r.client.Ask(&ports.Query{Kind: ports.QueryRegion}, deadline, ports.Tok{}, quick)
-	ev := quick.next(t)
+	ev := quick.Next(t)
 	require.Equal(t, ports.CauseTimeout, ev.Cause.Kind)
 	require.Less(t, ev.Now.Sub(deadline), time.Second)
 	require.Empty(t, slow)
 	r.pd.resume()
 	for range 8 {
-		require.Equal(t, ports.EventPlaced, slow.next(t).Kind)
+		require.Equal(t, ports.EventPlaced, slow.Next(t).Kind)
 	}
 }
 
@@ -190,20 +174,20 @@ func TestQuestionsThatWait(t *testing.T) {
 func TestTimestampsThatWait(t *testing.T) {
 	r := newRig(t)
 	r.pd.silence()
-	slow, quick := make(mailbox, 1), make(mailbox, 3)
+	slow, quick := make(porttest.Mailbox, 1), make(porttest.Mailbox, 3)
 	r.client.Timestamp(r.clock.Now().Add(time.Minute), ports.Tok{}, slow)
 	for i := range 3 {
 		deadline := r.clock.Now().Add(time.Duration(20*(i+1)) * time.Millisecond)
 		r.client.Timestamp(deadline, ports.Tok{Gen: uint32(i)}, quick)
 	}
 	for i := range 3 {
-		ev := quick.next(t)
+		ev := quick.Next(t)
 		require.Equal(t, ports.CauseTimeout, ev.Cause.Kind)
 		require.EqualValues(t, i, ev.Tok.Gen)
 	}
 	require.Empty(t, slow)
 	r.pd.resume()
-	require.Equal(t, ports.EventTimestamp, slow.next(t).Kind)
+	require.Equal(t, ports.EventTimestamp, slow.Next(t).Kind)
 }
 
 func TestOpenRefusesEndpoints(t *testing.T) {

@@ -128,22 +128,6 @@ func closing(t *testing.T, client *pd.Client) func() {
 	return end
 }
 
-// mailbox takes events until somebody fetches them.
-type mailbox chan ports.Event
-
-func (m mailbox) Post(ev ports.Event) { m <- ev }
-
-func (m mailbox) next(t *testing.T) ports.Event {
-	t.Helper()
-	select {
-	case ev := <-m:
-		return ev
-	case <-time.After(20 * time.Second):
-		t.Fatal("no answer")
-		return ports.Event{}
-	}
-}
-
 // TestForeignRequests: what a store of TiKV refuses as such.
 func TestForeignRequests(t *testing.T) {
 	c, _ := start(t, sim.Config{RawKeys: true})
@@ -154,9 +138,9 @@ func TestForeignRequests(t *testing.T) {
 	} {
 		n := grpc.New(grpc.Config{ClusterID: 1, Clock: timers})
 		defer n.Close()
-		box := make(mailbox, 1)
+		box := make(porttest.Mailbox, 1)
 		n.Submit(to, &ports.Header{}, req, timers.Now().Add(time.Minute), ports.Tok{}, box)
-		ev := box.next(t)
+		ev := box.Next(t)
 		require.Equal(t, ports.EventLost, ev.Kind)
 		require.Equal(t, ports.CauseRejected, ev.Cause.Kind, "a request for another cluster")
 	}
@@ -169,14 +153,14 @@ func TestCrashedStore(t *testing.T) {
 	n := newNetwork(t, timers)
 	to := ports.Endpoint{Store: 1, Address: c.Store(1)}
 	ask := func(n *grpc.Network, req ports.Request) ports.Event {
-		box := make(mailbox, 1)
+		box := make(porttest.Mailbox, 1)
 		n.Submit(to, &ports.Header{}, req, timers.Now().Add(time.Minute), ports.Tok{}, box)
-		return box.next(t)
+		return box.Next(t)
 	}
 	probe := func() ports.CauseKind {
-		box := make(mailbox, 1)
+		box := make(porttest.Mailbox, 1)
 		n.Probe(to, timers.Now().Add(time.Minute), ports.Tok{}, box)
-		return box.next(t).Cause.Kind
+		return box.Next(t).Cause.Kind
 	}
 	requests := []ports.Request{
 		&ports.RawGetRequest{Key: []byte("k")}, &ports.RawGetKeyTTLRequest{Key: []byte("k")},
