@@ -41,7 +41,8 @@ const (
 	EventTimer
 	// EventTimestamp carries a timestamp of the oracle.
 	EventTimestamp
-	// EventPlaced carries PD's answer to a query: Regions or Stores.
+	// EventPlaced carries PD's answer: Regions or Stores to a query, Admin to an
+	// administrator.
 	EventPlaced
 	// EventRefused: oracle or placement gave no answer; Cause says why.
 	EventRefused
@@ -78,6 +79,7 @@ type Event struct {
 	// Regions and Stores are immutable and may be kept.
 	Regions []Region
 	Stores  []Store
+	Admin   *AdminReply
 	Ask     *Ask
 	Fact    *Fact
 	Marks   []uint64

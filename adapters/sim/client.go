@@ -24,6 +24,7 @@ var (
 	_ ports.Network   = (*Client)(nil)
 	_ ports.Oracle    = (*Client)(nil)
 	_ ports.Placement = (*Client)(nil)
+	_ ports.Admin     = (*Client)(nil)
 	_ ports.Timers    = (*Client)(nil)
 )
 

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"time"
+
+	"github.com/tikvx/tikvx/ports"
 )
 
 // Config says what a world is made of. The zero value is a usable cluster of three stores and one region, without
@@ -21,6 +23,9 @@ type Config struct {
 	Splits [][]byte
 	// RawKeys says that the cluster is used for raw data: split keys are then plain, not memcomparable.
 	RawKeys bool
+	// Keyspaces are those that PD knows beside the default one, whose id is 0. Their transactional keys lie in regions of
+	// their own from the beginning.
+	Keyspaces []ports.Keyspace
 	// Faults are the classes of faults that may happen; the zero set allows none. They begin at once and end at
 	// [World.Heal].
 	Faults FaultSet
@@ -58,6 +63,9 @@ func (c *Config) complete() error {
 		if len(c.Splits[i]) == 0 || i > 0 && string(c.Splits[i-1]) >= string(c.Splits[i]) {
 			return fmt.Errorf("%w: split keys must ascend", ErrConfig)
 		}
+	}
+	if err := c.completeKeyspaces(); err != nil {
+		return err
 	}
 	if c.Chooser == nil {
 		c.Chooser = NewSeeded(c.Seed, c.Faults)

@@ -20,6 +20,11 @@ type driver struct {
 	outage uint64
 	// reporting: a heartbeat is on its way.
 	reporting bool
+	// states are the GC states of keyspaces, global the barriers of all of them.
+	states []*gcState
+	global barriers
+	// operators are what is being done to regions.
+	operators []operator
 }
 
 type knowledge struct {
@@ -33,8 +38,9 @@ const remembered = 5
 // question is something that PD is asked, or a probe, until it is answered.
 type question struct {
 	query ports.Query
-	// placement: query is what PD is asked. probe: a store is.
+	// placement: query is what PD is asked. admin, when set, is. probe: a store is.
 	placement, probe bool
+	admin            *ports.AdminRequest
 	deadline         ports.Instant
 	client           *Client
 	// place is its index in the client's list, -1 once it is answered; uses counts what still points to it.
@@ -45,6 +51,7 @@ type question struct {
 	regions []ports.Region
 	stores  []ports.Store
 	ts      ports.Timestamp
+	answer  *ports.AdminReply
 }
 
 // heartbeat lets PD hear of changes some time later (raftstore: store/worker/pd.rs).
@@ -59,7 +66,7 @@ func (w *World) heartbeat() {
 // learn lets PD know everything as it is.
 func (w *World) learn() {
 	w.pd.reporting = false
-	k := knowledge{stores: w.Stores(), regions: w.Regions()}
+	k := knowledge{stores: w.registered(), regions: w.Regions()}
 	if len(w.pd.known) == remembered {
 		w.pd.known = slices.Delete(w.pd.known, 0, 1)
 	}
@@ -166,6 +173,10 @@ func (w *World) onAsked(q *question) {
 	if !w.reachable(q) {
 		return
 	}
+	if q.admin != nil {
+		w.onAdministered(q)
+		return
+	}
 	k := &w.pd.known[len(w.pd.known)-1]
 	if age := w.choice(SiteStalePD, min(len(w.pd.known), remembered)); age > 0 && !q.query.Fresh {
 		k = &w.pd.known[len(w.pd.known)-1-age]
@@ -182,7 +193,7 @@ func (w *World) onAsked(q *question) {
 		}
 		q.stores = k.stores[i : i+1 : i+1]
 	case ports.QueryStores:
-		q.stores = k.stores
+		q.stores = living(k.stores)
 	}
 	w.tell(q, w.now+w.pdTravel())
 }
@@ -237,7 +248,7 @@ func (w *World) onTold(q *question, cause ports.CauseKind) {
 		ev.Kind, ev.TS = ports.EventTimestamp, q.ts
 		w.note(noteTimestamp, who, 0, uint64(q.ts))
 	default:
-		ev.Kind, ev.Regions, ev.Stores = ports.EventPlaced, q.regions, q.stores
+		ev.Kind, ev.Regions, ev.Stores, ev.Admin = ports.EventPlaced, q.regions, q.stores, q.answer
 		w.note(notePlaced, who, uint64(len(q.regions)), uint64(len(q.stores)))
 	}
 	asked := q.client.asked

@@ -122,3 +122,37 @@ func oneClient(t *testing.T, config sim.Config) (*sim.World, *sim.Client) {
 func endpoint(w *sim.World, id ports.StoreID) ports.Endpoint {
 	return ports.Endpoint{Store: id, Address: w.Stores()[id-1].Address}
 }
+
+// spaces are two keyspaces, one with a GC of its own.
+var spaces = []ports.Keyspace{{ID: 7, Name: "own", OwnGC: true}, {ID: 3, Name: "shared"}}
+
+func regionIDs(w *sim.World) []ports.RegionID {
+	list := w.Regions()
+	return []ports.RegionID{list[0].ID, list[1].ID}
+}
+
+func TestAdmin(t *testing.T) {
+	porttest.Admin(t, func(t *testing.T) *porttest.AdminRig {
+		w, c := oneClient(t, sim.Config{Keyspaces: spaces})
+		return &porttest.AdminRig{
+			Host: porttest.Host{Clock: c, Step: w.Step}, Admin: c, Own: spaces[0], Shared: spaces[1], Regions: regionIDs(w),
+			Silence: func() { w.SilencePD(ports.Never) }, Continue: w.ResumePD, Close: c.Close,
+		}
+	})
+}
+
+func TestWallAdmin(t *testing.T) {
+	porttest.Admin(t, func(t *testing.T) *porttest.AdminRig {
+		w, err := sim.New(sim.Config{Keyspaces: spaces})
+		require.NoError(t, err)
+		regions := regionIDs(w)
+		wall := sim.NewWall(w)
+		t.Cleanup(wall.Close)
+		c := wall.Client("client")
+		return &porttest.AdminRig{
+			Host: porttest.Host{Clock: c}, Admin: c, Own: spaces[0], Shared: spaces[1], Regions: regions, Close: c.Close,
+			Silence:  func() { wall.Do(func(w *sim.World) { w.SilencePD(ports.Never) }) },
+			Continue: func() { wall.Do(func(w *sim.World) { w.ResumePD() }) },
+		}
+	})
+}

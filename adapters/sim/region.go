@@ -53,6 +53,9 @@ func (w *World) populate() {
 	for _, key := range w.config.Splits {
 		bounds = append(bounds, w.bound(key))
 	}
+	bounds = append(bounds, keyspaceBounds(w.config.Keyspaces)...)
+	slices.SortFunc(bounds, bytes.Compare)
+	bounds = slices.CompactFunc(bounds, bytes.Equal)
 	var start []byte
 	for i := 0; i <= len(bounds); i++ {
 		r := &region{term: 1}

@@ -43,6 +43,8 @@ const (
 	SiteSplit
 	// SiteWorkload belongs to workloads: keys, amounts, pauses.
 	SiteWorkload
+	// SiteScatter picks the peer that shall lead a region that is scattered.
+	SiteScatter
 	numSites
 )
 
@@ -53,6 +55,7 @@ var siteNames = [numSites]string{
 	"delay", "execute", "oracle-delay", "election", "candidate", "hint",
 	"request-lost", "reply-lost", "duplicate", "slow", "reset", "dial", "busy", "stale-command",
 	"oracle-gap", "oracle-slow", "stale-pd", "gap-pd", "disturb", "victim", "outage", "split", "workload",
+	"scatter",
 }
 
 // String returns the site's name.

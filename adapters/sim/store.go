@@ -14,7 +14,8 @@ type store struct {
 	address string
 	up      bool
 	// hung: the process stands still, its sockets stay open.
-	hung bool
+	hung   bool
+	record StoreRecord
 	// incarnation counts starts: what was sent to an earlier one is gone.
 	incarnation uint64
 	// backlog is what a hanging store has been sent.

@@ -34,6 +34,7 @@ const (
 	noteHeal
 	noteWorkload
 	noteClientCrash
+	noteAdmin
 )
 
 // note adds to the hash what happened; the trace has its own words for it.
@@ -71,6 +72,8 @@ func (w *World) line(n note, a, b, c uint64) {
 		w.printf("%s ← PD: %d regions, %d stores", w.clients[a-1].name, b, c)
 	case noteRefused:
 		w.printf("%s ← PD: %s", w.clients[a-1].name, causeTexts[b])
+	case noteAdmin:
+		w.printf("      PD is administered: request %d, refusal %d, %s", a, b, formatTS(ports.Timestamp(c)))
 	case noteProbed:
 		w.printf("%s ← probe: %s", w.clients[a-1].name, cmp.Or(causeTexts[b], "alive"))
 	default:

@@ -121,6 +121,7 @@ var (
 	_ ports.Network   = (*WallClient)(nil)
 	_ ports.Oracle    = (*WallClient)(nil)
 	_ ports.Placement = (*WallClient)(nil)
+	_ ports.Admin     = (*WallClient)(nil)
 	_ ports.Timers    = (*WallClient)(nil)
 )
 
