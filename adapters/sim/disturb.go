@@ -8,7 +8,7 @@ import (
 
 // disturbances are the classes of faults that happen to the cluster and not to a message.
 const disturbances FaultSet = 1<<FaultSplit | 1<<FaultTransfer | 1<<FaultCrash | 1<<FaultMove | 1<<FaultHang |
-	1<<FaultSilentPD | 1<<FaultRestartPD
+	1<<FaultSilentPD | 1<<FaultRestartPD | 1<<FaultMerge
 
 // disturbLater plans the next disturbance.
 func (w *World) disturbLater() {
@@ -43,6 +43,8 @@ func (w *World) disturb() {
 	case FaultTransfer:
 		r := w.regions.ordered[w.choose(SiteVictim, len(w.regions.ordered))]
 		w.Transfer(r.ID, r.Peers[w.choose(SiteCandidate, len(r.Peers))].Store)
+	case FaultMerge:
+		w.mergeSomewhere()
 	case FaultCrash, FaultMove, FaultHang:
 		w.strike(allowed[i-1])
 	case FaultSilentPD:

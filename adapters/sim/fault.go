@@ -41,6 +41,8 @@ const (
 	// FaultSilentPD: PD does not answer; FaultRestartPD: it refuses, then is back.
 	FaultSilentPD
 	FaultRestartPD
+	// FaultMerge: a region becomes part of its neighbour.
+	FaultMerge
 	numFaults
 )
 
@@ -50,7 +52,7 @@ const NumFaults = int(numFaults)
 var faultNames = [numFaults]string{
 	"request-lost", "reply-lost", "duplicate", "late-duplicate", "slow", "reset", "dial", "busy", "stale-command",
 	"split", "transfer", "crash", "move", "hang", "oracle-gap", "oracle-slow", "stale-pd", "gap-pd", "silent-pd",
-	"restart-pd",
+	"restart-pd", "merge",
 }
 
 // String returns the class's name.
@@ -62,7 +64,7 @@ func (f Fault) String() string {
 }
 
 // FaultSet is a set of fault classes; the zero set allows none.
-type FaultSet uint32
+type FaultSet uint64
 
 // AllFaults allows every class.
 const AllFaults FaultSet = 1<<numFaults - 1

@@ -21,6 +21,8 @@ type region struct {
 	synced ports.Instant
 	// electing: an election is on its way.
 	electing bool
+	// merging is set while the region becomes part of a neighbour.
+	merging *merger
 }
 
 func (r *region) extent() mvcc.Extent { return mvcc.Extent{Start: r.Range.Start, End: r.Range.End} }
@@ -31,6 +33,16 @@ func (r *region) leader() (ports.Peer, bool) {
 		return ports.Peer{}, false
 	}
 	return r.Peer(r.Leader)
+}
+
+// serving returns the leading peer, false when there is none, or its store does not run.
+func (w *World) serving(r *region) (ports.Peer, bool) {
+	leader, ok := r.leader()
+	if !ok {
+		return leader, false
+	}
+	s := w.store(leader.Store)
+	return leader, s.up && !s.hung
 }
 
 // regionSet is all regions, in key order and by id.
@@ -44,6 +56,12 @@ func (s *regionSet) at(key []byte) int {
 	return sort.Search(len(s.ordered), func(i int) bool {
 		return bytes.Compare(s.ordered[i].Range.Start, key) > 0
 	}) - 1
+}
+
+// remove takes out the region at an index.
+func (s *regionSet) remove(i int) {
+	delete(s.byID, s.ordered[i].ID)
+	s.ordered = slices.Delete(s.ordered, i, i+1)
 }
 
 // populate makes the regions of a new cluster. A region has peers on three stores; leaders take turns.
@@ -90,16 +108,16 @@ func (w *World) newID() uint64 {
 	return w.lastID
 }
 
-// split cuts a region. The new region takes the lower half, the old one keeps the upper; both get the next version
-// (raftstore: store/fsm/apply.rs: exec_batch_split with right_derive, TiKV's default), and the new one's leader is on
-// the same store.
+// split cuts a region, unless it merges. The new region takes the lower half, the old one keeps the upper; both get the
+// next version (raftstore: store/fsm/apply.rs: exec_batch_split with right_derive, TiKV's default), and the new one's
+// leader is on the same store.
 func (w *World) split(key []byte) bool {
 	i := w.regions.at(key)
 	old := w.regions.ordered[i]
-	if bytes.Equal(old.Range.Start, key) || len(key) == 0 {
+	if bytes.Equal(old.Range.Start, key) || len(key) == 0 || old.merging != nil {
 		return false
 	}
-	lower := &region{term: old.term, Region: old.Region, electing: false}
+	lower := &region{term: old.term, Region: old.Region}
 	lower.ID = ports.RegionID(w.newID())
 	lower.Peers = slices.Clone(old.Peers)
 	for p := range lower.Peers {
@@ -169,10 +187,8 @@ func (w *World) elect(r *region) {
 
 func (w *World) onElection(r *region) {
 	r.electing = false
-	if leader, ok := r.leader(); ok {
-		if s := w.store(leader.Store); s.up && !s.hung {
-			return
-		}
+	if _, led := w.serving(r); led || w.regions.byID[r.ID] != r {
+		return
 	}
 	able := w.quorum(r)
 	if len(able) == 0 {

@@ -3,6 +3,7 @@ package sim
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -19,13 +20,14 @@ const (
 	actCrash
 	actHang
 	actTransfer
+	actMerge
 	numActions
 )
 
-var actionNames = [numActions]string{"lose-request", "lose-reply", "busy", "crash", "hang", "transfer"}
+var actionNames = [numActions]string{"lose-request", "lose-reply", "busy", "crash", "hang", "transfer", "merge"}
 
 var actionFaults = [numActions]Fault{
-	FaultRequestLost, FaultReplyLost, FaultBusy, FaultCrash, FaultHang, FaultTransfer,
+	FaultRequestLost, FaultReplyLost, FaultBusy, FaultCrash, FaultHang, FaultTransfer, FaultMerge,
 }
 
 // rule is one line of a script.
@@ -52,8 +54,9 @@ var ErrScript = errors.New("sim: script")
 //
 // A line is an action followed by conditions, which all must hold: verb, store, client, primary (the request is about
 // the primary key); nth is the first request that is hit (1), times how many are (1). Actions are lose-request,
-// lose-reply, busy (ServerIsBusy), and crash, hang and transfer (leadership goes to the next peer), which strike the
-// store that has just executed the request, before it answers.
+// lose-reply, busy (ServerIsBusy), and crash, hang, transfer (leadership goes to the next peer) and merge (the region
+// becomes part of the next one, the last region of the one before), which strike the store or the region that has just
+// executed the request, before it answers.
 func (w *World) Script(text string) error {
 	for i, line := range strings.Split(text, "\n") {
 		words := strings.Fields(line)
@@ -169,6 +172,8 @@ func (w *World) executed(c *call, s *store) {
 		w.Crash(s.id)
 	case w.scripted(c, actHang):
 		w.Hang(s.id)
+	case w.scripted(c, actMerge):
+		w.mergeAt(slices.Index(w.regions.ordered, w.regions.byID[c.hdr.Region.ID]), false)
 	case w.scripted(c, actTransfer):
 		r := w.regions.byID[c.hdr.Region.ID]
 		for i, p := range r.Peers {

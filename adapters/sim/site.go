@@ -45,6 +45,8 @@ const (
 	SiteWorkload
 	// SiteScatter picks the peer that shall lead a region that is scattered.
 	SiteScatter
+	// SiteMerge picks the time until the next step of a merge.
+	SiteMerge
 	numSites
 )
 
@@ -54,8 +56,8 @@ const Sites = int(numSites)
 var siteNames = [numSites]string{
 	"delay", "execute", "oracle-delay", "election", "candidate", "hint",
 	"request-lost", "reply-lost", "duplicate", "slow", "reset", "dial", "busy", "stale-command",
-	"oracle-gap", "oracle-slow", "stale-pd", "gap-pd", "disturb", "victim", "outage", "split", "workload",
-	"scatter",
+	"oracle-gap", "oracle-slow", "stale-pd", "gap-pd", "disturb", "victim", "outage", "split", "workload", "scatter",
+	"merge",
 }
 
 // String returns the site's name.

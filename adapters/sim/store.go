@@ -68,6 +68,9 @@ func (w *World) admit(s *store, hdr *ports.Header, req ports.Request, f *ports.R
 		*f = ports.RegionFault{Kind: ports.FaultEpochNotMatch, Regions: w.siblings(r, hdr.Region.Epoch.Version)}
 		return false
 	}
+	if r.merging != nil && w.refusesMerging(r, req, f) {
+		return false
+	}
 	if !w.inRegion(r, req) {
 		*f = ports.RegionFault{Kind: ports.FaultKeyNotInRegion}
 		return false

@@ -35,6 +35,9 @@ const (
 	noteWorkload
 	noteClientCrash
 	noteAdmin
+	noteMerging
+	noteMerged
+	noteMergedBack
 )
 
 // note adds to the hash what happened; the trace has its own words for it.
@@ -76,6 +79,20 @@ func (w *World) line(n note, a, b, c uint64) {
 		w.printf("      PD is administered: request %d, refusal %d, %s", a, b, formatTS(ports.Timestamp(c)))
 	case noteProbed:
 		w.printf("%s ← probe: %s", w.clients[a-1].name, cmp.Or(causeTexts[b], "alive"))
+	default:
+		w.clusterLine(n, a, b)
+	}
+}
+
+// clusterLine writes what becomes of regions and their peers.
+func (w *World) clusterLine(n note, a, b uint64) {
+	switch n {
+	case noteMerging:
+		w.printf("-- region %d merges into region %d", a, b)
+	case noteMerged:
+		w.printf("-- region %d is part of region %d", a, b)
+	case noteMergedBack:
+		w.printf("-- region %d stays alone", a)
 	default:
 	}
 }

@@ -17,6 +17,7 @@ const (
 	heartbeatTime = ports.Instant(2 * time.Millisecond)
 	electionTime  = ports.Instant(500 * time.Millisecond)
 	outageTime    = ports.Instant(250 * time.Millisecond)
+	mergeTime     = ports.Instant(2 * time.Millisecond)
 )
 
 // World is a simulated cluster with everything in it. One goroutine owns it: nothing of it is safe for concurrent use,

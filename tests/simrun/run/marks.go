@@ -32,6 +32,7 @@ const (
 	MarkMoved
 	MarkBusy
 	MarkStale
+	MarkGone
 	// What readers and resolvers do.
 	MarkReadLocked
 	MarkReadPast
@@ -66,7 +67,7 @@ var markNames = [numMarks]string{
 	"inserted key exists", "prewrite met a lock", "prewrite after rollback refused", "epoch changed under a prewrite",
 	"prewrite in smaller batches", "epoch changed under a commit", "epoch changed under a batch get",
 	"epoch changed under a scan",
-	"not leader, no hint", "not leader, hint", "store moved", "busy", "stale command",
+	"not leader, no hint", "not leader, hint", "store moved", "busy", "stale command", "region not found",
 	"read met a lock", "read around a pushed lock", "read through a committed lock", "min_commit_ts pushed",
 	"expired transaction rolled back", "absent transaction rolled back", "lock is alive",
 	"lock of a committed transaction",
@@ -252,6 +253,8 @@ func (o *observer) fault(req ports.Request, f *ports.RegionFault) {
 		o.met(MarkBusy, true)
 	case ports.FaultStaleCommand:
 		o.met(MarkStale, true)
+	case ports.FaultRegionNotFound:
+		o.met(MarkGone, true)
 	default:
 	}
 }
