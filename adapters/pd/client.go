@@ -1,5 +1,5 @@
 // Package pd reaches the Placement Driver through PD's own client library. It
-// implements [ports.Oracle] and [ports.Placement].
+// implements [ports.Oracle], [ports.Placement] and [ports.Admin].
 //
 // One effect is process-wide: the library logs through pingcap/log's global
 // logger, which writes to standard output unless somebody replaced it. [Open]
@@ -62,7 +62,7 @@ func (e *EndpointError) Error() string {
 // Unwrap returns the cause.
 func (e *EndpointError) Unwrap() error { return e.Err }
 
-// Client implements [ports.Oracle] and [ports.Placement]. Safe for concurrent use.
+// Client implements [ports.Oracle], [ports.Placement] and [ports.Admin]. Safe for concurrent use.
 type Client struct {
 	pd     pdclient.Client
 	clock  ports.Timers
@@ -74,6 +74,7 @@ type Client struct {
 var (
 	_ ports.Oracle    = (*Client)(nil)
 	_ ports.Placement = (*Client)(nil)
+	_ ports.Admin     = (*Client)(nil)
 )
 
 // libraryLogger is what the global logger is as long as nobody replaced it.

@@ -37,6 +37,8 @@ type fakePD struct {
 	quit   bool
 	// refuse is what every question is answered with, when set.
 	refuse error
+	// gcError is what the header of an answer about GC says.
+	gcError *pdpb.Error
 	// batchScans: this PD implements BatchScanRegions.
 	batchScans bool
 	regions    []ports.Region

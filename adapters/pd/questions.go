@@ -20,7 +20,7 @@ import (
 	"github.com/tikvx/tikvx/ports"
 )
 
-// questions asks PD for regions and stores. The library's calls block, so a few
+// questions asks PD for regions and stores, and administers it. The library's calls block, so a few
 // goroutines, started on demand and gone when idle, make them. A question that has
 // to wait for one of them is refused when its deadline passes.
 type questions struct {
@@ -39,7 +39,9 @@ type questions struct {
 }
 
 type question struct {
-	query    ports.Query
+	query ports.Query
+	// admin, when set, is asked instead of query.
+	admin    *ports.AdminRequest
 	deadline ports.Instant
 	tok      ports.Tok
 	sink     ports.Sink
@@ -55,13 +57,17 @@ func (q *questions) start(life context.Context, source pdclient.Client, clock po
 func (q *questions) request(query *ports.Query, deadline ports.Instant, tok ports.Tok, sink ports.Sink) {
 	kept := *query
 	kept.Key, kept.End = slices.Clone(query.Key), slices.Clone(query.End)
+	q.add(question{query: kept, deadline: deadline, tok: tok, sink: sink})
+}
+
+func (q *questions) add(n question) {
 	q.mu.Lock()
 	if q.closed {
 		q.mu.Unlock()
-		refuse(sink, tok, q.clock, ports.CauseClosed, "closed")
+		refuse(n.sink, n.tok, q.clock, ports.CauseClosed, "closed")
 		return
 	}
-	q.queue = append(q.queue, question{query: kept, deadline: deadline, tok: tok, sink: sink})
+	q.queue = append(q.queue, n)
 	waits := q.workers == maxWorkers
 	if !waits {
 		q.workers++
@@ -70,7 +76,7 @@ func (q *questions) request(query *ports.Query, deadline ports.Instant, tok port
 	}
 	q.mu.Unlock()
 	if waits {
-		q.clock.Arm(deadline, ports.Tok{}, q)
+		q.clock.Arm(n.deadline, ports.Tok{}, q)
 	}
 }
 
@@ -120,6 +126,22 @@ func (q *questions) answer(n *question) {
 	defer cancel()
 	ev := ports.Event{Kind: ports.EventPlaced, Tok: n.tok}
 	var err error
+	if n.admin != nil {
+		ev.Admin, err = q.administer(ctx, n.admin)
+	} else {
+		err = q.place(ctx, n, &ev)
+	}
+	if err != nil {
+		kind, text := causeOf(q.life, err)
+		refuse(n.sink, n.tok, q.clock, kind, text)
+		return
+	}
+	ev.Now = q.clock.Now()
+	n.sink.Post(ev)
+}
+
+// place asks where data lives.
+func (q *questions) place(ctx context.Context, n *question, ev *ports.Event) (err error) {
 	switch n.query.Kind {
 	case ports.QueryRegion:
 		ev.Regions, err = one(q.source.GetRegion(ctx, n.query.Key, regionOptions(n)...))
@@ -132,13 +154,7 @@ func (q *questions) answer(n *question) {
 	case ports.QueryStores:
 		ev.Stores, err = q.stores(ctx)
 	}
-	if err != nil {
-		kind, text := causeOf(q.life, err)
-		refuse(n.sink, n.tok, q.clock, kind, text)
-		return
-	}
-	ev.Now = q.clock.Now()
-	n.sink.Post(ev)
+	return err
 }
 
 func regionOptions(n *question) []opt.GetRegionOption {

@@ -15,6 +15,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/pingcap/kvproto/pkg/keyspacepb"
 	"github.com/pingcap/kvproto/pkg/meta_storagepb"
 	"github.com/pingcap/kvproto/pkg/pdpb"
 	"google.golang.org/grpc"
@@ -84,6 +85,7 @@ func Start(w *sim.World, cfg Config) (*Cluster, error) {
 	driver := &driver{cluster: c}
 	pdpb.RegisterPDServer(pd, driver)
 	meta_storagepb.RegisterMetaStorageServer(pd, driver)
+	keyspacepb.RegisterKeyspaceServer(pd, &keyspaces{driver: driver})
 	c.serve(pd, listeners[0])
 	for i := range stores {
 		station := &station{cluster: c, id: stores[i].ID}
