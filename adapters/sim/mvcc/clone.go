@@ -60,7 +60,11 @@ func (l *Lock) appendState(dst []byte) []byte {
 	dst = binary.AppendUvarint(dst, l.TTL)
 	dst = binary.AppendUvarint(dst, l.TxnSize)
 	dst = appendBytes(dst, l.Value)
-	dst = appendFlags(dst, l.AsyncCommit, l.WithConflict)
+	dst = appendFlags(dst, l.AsyncCommit, l.WithConflict, l.ShrinkOnly())
+	dst = binary.AppendUvarint(dst, uint64(len(l.Shared())))
+	for i := range l.Shared() {
+		dst = l.Shared()[i].appendState(dst)
+	}
 	dst = binary.AppendUvarint(dst, uint64(len(l.Secondaries)))
 	for _, key := range l.Secondaries {
 		dst = appendBytes(dst, key)

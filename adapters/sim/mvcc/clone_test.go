@@ -81,6 +81,7 @@ func TestStateHoldsEverything(t *testing.T) {
 		"size": func(l *Lock) { l.TxnSize = 2 }, "value": func(l *Lock) { l.Value = []byte("w") },
 		"async": func(l *Lock) { l.AsyncCommit = true }, "conflict": func(l *Lock) { l.WithConflict = true },
 		"secondaries": func(l *Lock) { l.Secondaries = [][]byte{[]byte("b")} },
+		"shared":      func(l *Lock) { l.shared = l.shared.with(Lock{StartTS: 9}) },
 		"rollbacks":   func(l *Lock) { l.rollbacks = []ports.Timestamp{4} },
 	}
 	require.Len(t, locks, reflect.TypeFor[Lock]().NumField(), "a field is not tested")
@@ -94,6 +95,11 @@ func TestStateHoldsEverything(t *testing.T) {
 		change(&changed)
 		require.NotEqual(t, state(lock), state(changed), name)
 	}
+	shared := (*sharedLocks)(nil).with(Lock{StartTS: 9})
+	closed := *shared
+	closed.shrinkOnly = true
+	require.NotEqual(t, state(shared.set()), state(closed.set()))
+	require.NotEqual(t, state(shared.set()), state(shared.with(Lock{StartTS: 8}).set()))
 	record := Write{CommitTS: 6, StartTS: 5, Value: []byte("v")}
 	records := map[string]func(w *Write){
 		"commit": func(w *Write) { w.CommitTS = 7 }, "start": func(w *Write) { w.StartTS = 4 },

@@ -34,7 +34,7 @@ func commitKey(b *batch, at *entry[columns], start, commit ports.Timestamp) *por
 	}
 	if l.pessimistic() {
 		// A lock that the transaction took and did not need after all: it is released, not committed.
-		b.unlock(at)
+		b.unlock(at, start, 0)
 		return nil
 	}
 	w := Write{CommitTS: commit, StartTS: start, Kind: l.Kind, Value: l.Value}
@@ -42,6 +42,6 @@ func commitKey(b *batch, at *entry[columns], start, commit ports.Timestamp) *por
 		w.OverlappedRollback = w.OverlappedRollback || ts == commit
 	}
 	b.putWrite(at, w)
-	b.unlock(at)
+	b.unlock(at, start, commit)
 	return nil
 }

@@ -11,6 +11,16 @@ type Engine struct {
 	keys  ordered[columns]
 	raw   [rawFamilies]ordered[rawValue]
 	batch batch
+	// released and acquired are what became of locks since somebody asked.
+	released []Release
+	acquired [][]byte
+}
+
+// Release is a key that is not locked any more (mvcc/txn.rs: ReleasedLock).
+type Release struct {
+	Key []byte
+	// StartTS is the transaction that held the lock, of several the last; CommitTS is 0 unless it has committed the key.
+	StartTS, CommitTS ports.Timestamp
 }
 
 // batch is what a command is about to change (mvcc/txn.rs: MvccTxn). It reads the keys as they were before.
@@ -23,6 +33,9 @@ type changeKind uint8
 const (
 	putLock changeKind = iota
 	deleteLock
+	// A lock of a set of shared locks is put, or the set closed.
+	putShared
+	closeShared
 	putWrite
 	deleteWrite
 )
@@ -39,6 +52,7 @@ type change struct {
 func (e *Engine) begin() *batch {
 	clear(e.batch.changes)
 	e.batch.changes = e.batch.changes[:0]
+	e.released, e.acquired = e.released[:0], e.acquired[:0]
 	return &e.batch
 }
 
@@ -64,16 +78,64 @@ func (e *Engine) apply(b *batch) {
 		}
 		columns := &c.at.value
 		switch c.kind {
-		case putLock:
-			columns.lock, columns.locked = c.lock, true
+		case putLock, putShared, closeShared:
+			e.lock(c)
 		case deleteLock:
-			columns.lock, columns.locked = Lock{}, false
+			e.unlock(c)
 		case putWrite:
 			columns.put(c.write)
 		case deleteWrite:
 			columns.drop(c.ts)
 		}
 	}
+}
+
+// lock lets a key have the lock that a command gives it.
+func (e *Engine) lock(c *change) {
+	columns := &c.at.value
+	if !columns.locked {
+		e.acquired = append(e.acquired, c.at.key)
+	}
+	switch c.kind {
+	case putShared:
+		c.lock = columns.lock.shared.with(c.lock).set()
+	case closeShared:
+		closed := *columns.lock.shared
+		closed.shrinkOnly = true
+		c.lock = closed.set()
+	default:
+	}
+	columns.lock, columns.locked = c.lock, true
+}
+
+// unlock takes a transaction's lock from a key, which is released with the last one.
+func (e *Engine) unlock(c *change) {
+	columns := &c.at.value
+	start := columns.lock.StartTS
+	if shared := columns.lock.shared; shared != nil {
+		start = c.lock.StartTS
+		if left := shared.without(start); left != nil {
+			columns.lock = left.set()
+			return
+		}
+	}
+	columns.lock, columns.locked = Lock{}, false
+	e.released = append(e.released, Release{Key: c.at.key, StartTS: start, CommitTS: c.ts})
+}
+
+// Released returns the keys that commands have released since it was last called or the last of them began, in the
+// order in which that happened (txn/commands: ReleasedLocks). It is valid until the next command.
+func (e *Engine) Released() []Release {
+	list := e.released
+	e.released = e.released[:0]
+	return list
+}
+
+// Acquired is Released for keys that were locked (mvcc/txn.rs: new_locks).
+func (e *Engine) Acquired() [][]byte {
+	list := e.acquired
+	e.acquired = e.acquired[:0]
+	return list
 }
 
 func (b *batch) add() *change {
@@ -90,9 +152,23 @@ func (b *batch) putLock(at *entry[columns], l Lock) {
 	c.kind, c.at, c.lock = putLock, at, l
 }
 
-func (b *batch) unlock(at *entry[columns]) {
+// putShared adds a lock to the shared locks of a key, in the place of the transaction's own if there is one.
+func (b *batch) putShared(at *entry[columns], l Lock) {
 	c := b.add()
-	c.kind, c.at = deleteLock, at
+	c.kind, c.at, c.lock = putShared, at, l
+}
+
+// closeShared lets nobody join the shared locks of a key any more.
+func (b *batch) closeShared(at *entry[columns]) *batch {
+	c := b.add()
+	c.kind, c.at = closeShared, at
+	return b
+}
+
+// unlock takes a transaction's lock from a key; commit is 0 unless that commits it.
+func (b *batch) unlock(at *entry[columns], start, commit ports.Timestamp) {
+	c := b.add()
+	c.kind, c.at, c.lock.StartTS, c.ts = deleteLock, at, start, commit
 }
 
 func (b *batch) putWrite(at *entry[columns], w Write) {
@@ -105,10 +181,14 @@ func (b *batch) deleteWrite(at *entry[columns], ts ports.Timestamp) {
 	c.kind, c.at, c.ts = deleteWrite, at, ts
 }
 
-// own returns the lock that a transaction holds on a key, nil when it holds none.
+// own returns the lock that a transaction holds on a key, alone or with others, nil when it holds none.
 func own(at *entry[columns], start ports.Timestamp) *Lock {
-	if at.value.locked && at.value.lock.StartTS == start {
-		return &at.value.lock
+	switch l := &at.value.lock; {
+	case !at.value.locked:
+	case l.shared != nil:
+		return l.shared.of(start)
+	case l.StartTS == start:
+		return l
 	}
 	return nil
 }

@@ -16,37 +16,67 @@ func ReadTS(req *ports.PessimisticLockRequest) ports.Timestamp {
 	return 0
 }
 
-// PessimisticLock locks the keys of one batch, all or none (txn/commands/acquire_pessimistic_lock.rs). A lock of
-// another transaction is answered as KeyIsLocked; waiting for it is the caller's business.
-func (e *Engine) PessimisticLock(req *ports.PessimisticLockRequest, reply *ports.PessimisticLockReply) {
+// PessimisticLock locks the keys of one batch, all or none (txn/commands/acquire_pessimistic_lock.rs). It reports
+// whether a lock of another transaction is in the way for which the request may wait; reply is then the answer to one
+// that does not.
+func (e *Engine) PessimisticLock(req *ports.PessimisticLockRequest, reply *ports.PessimisticLockReply) (waits bool) {
 	if req.ForceLock && len(req.Mutations) > 1 {
 		reply.Errors = append(reply.Errors, *abort("multiple keys with allowed_lock_with_conflict set"))
-		return
-	}
-	shared := func(m ports.Mutation) bool { return m.Kind == ports.KindSharedPessimisticLock }
-	if slices.ContainsFunc(req.Mutations, shared) {
-		// Taken as an exclusive lock, it would be a lock that nobody has asked for.
-		reply.Errors = append(reply.Errors, *abort("shared locks are not simulated"))
-		return
+		return false
 	}
 	b := e.begin()
 	primary := slices.Clone(req.Primary)
 	for i := range req.Mutations {
-		k := keyLock{
-			req: req, batch: b, primary: primary, at: e.entry(req.Mutations[i].Key), forUpdate: req.ForUpdateTS,
-			absent: req.Mutations[i].Assertion == ports.AssertNotExist,
+		k := newKeyLock(req, b, primary, e.entry(req.Mutations[i].Key), &req.Mutations[i])
+		err := k.run()
+		if err == nil {
+			k.answer(reply)
+			continue
 		}
-		if err := k.run(); err != nil {
-			reply.Values, reply.NotFounds, reply.Results = nil, nil, nil
-			reply.Errors = append(reply.Errors, *err)
-			if req.ForceLock && err.Kind == ports.KeyLocked {
+		reply.Values, reply.NotFounds, reply.Results = nil, nil, nil
+		reply.Errors = append(reply.Errors, *err)
+		switch {
+		case k.closes:
+			// Who wants a shared key for itself is not made to wait before nobody else can join.
+			e.apply(e.begin().closeShared(k.at))
+		case err.Kind == ports.KeyLocked:
+			if req.ForceLock {
 				reply.Results = append(reply.Results, ports.LockResult{Kind: ports.LockResultFailed})
 			}
-			return
+			return true
 		}
-		k.answer(reply)
+		return false
 	}
 	e.apply(b)
+	return false
+}
+
+// ResumePessimisticLock goes on with a force-lock request whose wait is over, and reports whether it has to wait again
+// (txn/commands/acquire_pessimistic_lock_resumed.rs). It waits for no shared locks: those are an error at once, and the
+// set is left open (scheduler.rs: on_wait_for_lock_after_resuming).
+func (e *Engine) ResumePessimisticLock(
+	req *ports.PessimisticLockRequest, reply *ports.PessimisticLockReply,
+) (waits bool) {
+	b := e.begin()
+	k := newKeyLock(req, b, slices.Clone(req.Primary), e.entry(req.Mutations[0].Key), &req.Mutations[0])
+	k.shared = false
+	err := k.run()
+	if err == nil {
+		k.answer(reply)
+		e.apply(b)
+		return false
+	}
+	FailLock(req, reply, err)
+	return err.Kind == ports.KeyLocked && err.Lock.Kind != ports.KindSharedLock
+}
+
+// FailLock answers a request that has waited with an error (src/storage/lock_manager/lock_wait_context.rs:
+// finish_request).
+func FailLock(req *ports.PessimisticLockRequest, reply *ports.PessimisticLockReply, err *ports.KeyError) {
+	reply.Errors = append(reply.Errors[:0], *err)
+	if req.ForceLock {
+		reply.Results = append(reply.Results[:0], ports.LockResult{Kind: ports.LockResultFailed})
+	}
 }
 
 // keyLock is the locking of one key (txn/actions/acquire_pessimistic_lock.rs: acquire_pessimistic_lock).
@@ -57,8 +87,10 @@ type keyLock struct {
 	at      *entry[columns]
 	// forUpdate is the request's; a lock taken with conflict has that of the conflict.
 	forUpdate ports.Timestamp
-	// absent: there must be no value.
-	absent bool
+	// absent: there must be no value. shared: other transactions may lock the key in the same way.
+	absent, shared bool
+	// closes: the key is shared, and nobody may join any more.
+	closes bool
 	// conflict is the newer version in spite of which the key is locked, conflictTS its commit timestamp.
 	conflict   *Write
 	conflictTS ports.Timestamp
@@ -71,14 +103,16 @@ func (k *keyLock) run() *ports.KeyError {
 		return abort("Txn(Mvcc(LockIfExistsFailed { start_ts: %d }))", k.req.StartTS)
 	}
 	if k.at.value.locked {
-		return k.locked(&k.at.value.lock)
+		if done, err := k.held(&k.at.value.lock); done {
+			return err
+		}
 	}
 	if n := len(k.at.value.writes); n > 0 {
 		if err := k.check(&k.at.value.writes[n-1]); err != nil {
 			return err
 		}
 	}
-	if k.req.LockOnlyIfExists && k.found == nil {
+	if k.req.LockOnlyIfExists && !k.shared && k.found == nil {
 		if k.conflict != nil {
 			return k.writeConflict(k.conflict)
 		}
@@ -86,6 +120,39 @@ func (k *keyLock) run() *ports.KeyError {
 	}
 	k.put(k.conflict != nil)
 	return nil
+}
+
+func newKeyLock(
+	req *ports.PessimisticLockRequest, b *batch, primary []byte, at *entry[columns], m *ports.Mutation,
+) keyLock {
+	return keyLock{
+		req: req, batch: b, primary: primary, at: at, forUpdate: req.ForUpdateTS,
+		absent: m.Assertion == ports.AssertNotExist, shared: m.Kind == ports.KindSharedPessimisticLock,
+	}
+}
+
+// held handles a key that is locked, and reports whether that was all: whoever joins others goes on like one who locks a
+// free key (acquire_pessimistic_lock.rs: acquire_pessimistic_lock).
+func (k *keyLock) held(l *Lock) (done bool, err *ports.KeyError) {
+	switch {
+	case l.shared == nil && !k.shared:
+		return true, k.locked(l)
+	case l.shared != nil && k.shared && l.shared.of(k.req.StartTS) != nil:
+		k.again(l.shared.of(k.req.StartTS))
+		return true, nil
+	case l.shared != nil && k.shared && !l.shared.shrinkOnly:
+		return false, nil
+	}
+	k.closes = l.shared != nil && !k.shared && !l.shared.shrinkOnly
+	return true, keyIsLocked(k.at.key, l)
+}
+
+// again handles a shared lock that the transaction holds already. No value is read, and a lock that was prewritten
+// becomes pessimistic again if the request is newer (acquire_pessimistic_lock.rs: handle_existing_shared_lock).
+func (k *keyLock) again(l *Lock) {
+	if k.forUpdate > l.ForUpdateTS {
+		k.put(l.WithConflict)
+	}
 }
 
 // locked handles a key that is locked already; only the transaction's own pessimistic lock is one that it can take
@@ -140,10 +207,15 @@ func (k *keyLock) check(newest *Write) *ports.KeyError {
 }
 
 func (k *keyLock) put(withConflict bool) {
-	k.batch.putLock(k.at, Lock{
+	l := Lock{
 		Kind: ports.KindPessimisticLock, Primary: k.primary, StartTS: k.req.StartTS, TTL: k.req.TTL,
 		ForUpdateTS: k.forUpdate, MinCommitTS: k.req.MinCommitTS, WithConflict: withConflict,
-	})
+	}
+	if k.shared {
+		k.batch.putShared(k.at, l)
+	} else {
+		k.batch.putLock(k.at, l)
+	}
 }
 
 func (k *keyLock) writeConflict(w *Write) *ports.KeyError {

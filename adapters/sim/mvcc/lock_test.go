@@ -31,15 +31,6 @@ var lockCases = map[string]struct {
 	"locked by another": {
 		change: func(*lockRequest) {}, plant: &Lock{StartTS: 11, Kind: ports.KindPessimisticLock}, err: ports.KeyLocked,
 	},
-	"shared, which is not simulated": {
-		change: func(r *lockRequest) { r.Mutations[0].Kind = ports.KindSharedPessimisticLock }, err: ports.KeyAbort,
-	},
-	"a shared one among others": {
-		change: func(r *lockRequest) {
-			r.Mutations = append(r.Mutations, ports.Mutation{Kind: ports.KindSharedPessimisticLock, Key: []byte("l")})
-		},
-		err: ports.KeyAbort,
-	},
 	"if it exists": {
 		change: func(r *lockRequest) { r.LockOnlyIfExists, r.ReturnValues = true, true }, forUpdate: 25, reply: found("v"),
 	},
@@ -146,4 +137,99 @@ func TestPrewriteOfLostLocks(t *testing.T) {
 		require.Equal(t, want, reply.Errors[0].Kind)
 		require.Nil(t, lockOf(&e, "k"))
 	}
+}
+
+// Each command says which keys it has let go: those whose last lock is gone, and nothing that was not locked
+// (mvcc/txn.rs: unlock_key; txn/commands: ReleasedLocks).
+func TestReleased(t *testing.T) {
+	k := []byte("k")
+	keys := [][]byte{k}
+	for name, c := range map[string]struct {
+		lock    Lock
+		command func(e *Engine)
+		commit  ports.Timestamp
+		stays   bool
+	}{
+		"commit": {command: func(e *Engine) {
+			e.Commit(&ports.CommitRequest{Keys: keys, StartTS: 15, CommitTS: 25}, &ports.CommitReply{})
+		}, commit: 25},
+		"commit of what was not prewritten": {lock: Lock{Kind: ports.KindPessimisticLock}, command: func(e *Engine) {
+			e.Commit(&ports.CommitRequest{Keys: keys, StartTS: 15, CommitTS: 25}, &ports.CommitReply{})
+		}},
+		"failed commit": {lock: Lock{MinCommitTS: 30}, command: func(e *Engine) {
+			e.Commit(&ports.CommitRequest{Keys: keys, StartTS: 15, CommitTS: 25}, &ports.CommitReply{})
+		}, stays: true},
+		"one-phase commit": {lock: Lock{Kind: ports.KindPessimisticLock}, command: func(e *Engine) {
+			prewriteOn(e, Terms{}, &ports.PrewriteRequest{
+				Mutations: puts("k"), Primary: k, StartTS: 15, ForUpdateTS: 20, TryOnePC: true, MinCommitTS: 30,
+				Actions: []ports.PessimisticAction{ports.DoPessimisticCheck},
+			})
+		}, commit: 30},
+		"rollback": {command: func(e *Engine) {
+			e.BatchRollback(&ports.BatchRollbackRequest{Keys: keys, StartTS: 15}, &ports.BatchRollbackReply{})
+		}},
+		"resolve": {command: func(e *Engine) {
+			e.ResolveLock(&ports.ResolveLockRequest{StartTS: 15, CommitTS: 25}, Extent{}, &ports.ResolveLockReply{})
+		}, commit: 25},
+		"pessimistic rollback": {lock: Lock{Kind: ports.KindPessimisticLock}, command: func(e *Engine) {
+			e.PessimisticRollback(&ports.PessimisticRollbackRequest{StartTS: 15}, Extent{}, nil)
+		}},
+		"expiry": {command: func(e *Engine) {
+			e.CheckTxnStatus(&ports.CheckTxnStatusRequest{
+				Primary: k, LockTS: 15, CurrentTS: ports.ComposeTimestamp(1, 0),
+			}, &ports.CheckTxnStatusReply{})
+		}},
+		"expiry of a pessimistic lock": {lock: Lock{Kind: ports.KindPessimisticLock}, command: func(e *Engine) {
+			e.CheckTxnStatus(&ports.CheckTxnStatusRequest{
+				Primary: k, LockTS: 15, CurrentTS: ports.ComposeTimestamp(1, 0), ResolvingPessimisticLock: true,
+			}, &ports.CheckTxnStatusReply{})
+		}},
+		"check of a secondary": {lock: Lock{Kind: ports.KindPessimisticLock}, command: func(e *Engine) {
+			e.CheckSecondaryLocks(&ports.CheckSecondaryLocksRequest{Keys: keys, StartTS: 15},
+				&ports.CheckSecondaryLocksReply{})
+		}},
+		"heartbeat": {command: func(e *Engine) {
+			e.TxnHeartBeat(&ports.TxnHeartBeatRequest{Primary: k, StartTS: 15, AdviseLockTTL: 9}, &ports.TxnHeartBeatReply{})
+		}, stays: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var e Engine
+			c.lock.StartTS, c.lock.Primary = 15, k
+			e.PutLock(k, c.lock)
+			require.Equal(t, [][]byte{k}, e.Acquired())
+			require.Empty(t, e.Acquired(), "said once")
+			c.command(&e)
+			require.Empty(t, e.Acquired())
+			if c.stays {
+				require.Empty(t, e.Released())
+				return
+			}
+			require.Equal(t, []Release{{Key: k, StartTS: 15, CommitTS: c.commit}}, e.Released())
+			require.Empty(t, e.Released(), "said once")
+		})
+	}
+}
+
+// A shared key is let go by the last who holds it.
+func TestReleasedByTheLast(t *testing.T) {
+	var e Engine
+	share := func(start ports.Timestamp) {
+		req := &lockRequest{
+			Mutations: []ports.Mutation{{Kind: ports.KindSharedPessimisticLock, Key: []byte("k")}}, Primary: []byte("p"),
+			StartTS: start, ForUpdateTS: start,
+		}
+		require.False(t, e.PessimisticLock(req, &ports.PessimisticLockReply{}))
+	}
+	share(10)
+	require.Len(t, e.Acquired(), 1)
+	share(12)
+	require.Empty(t, e.Acquired(), "the key was locked already")
+	roll := func(start ports.Timestamp) []Release {
+		e.BatchRollback(&ports.BatchRollbackRequest{Keys: [][]byte{[]byte("k")}, StartTS: start},
+			&ports.BatchRollbackReply{})
+		return e.Released()
+	}
+	require.Empty(t, roll(12))
+	require.Empty(t, roll(11))
+	require.Equal(t, []Release{{Key: []byte("k"), StartTS: 10}}, roll(10))
 }

@@ -77,7 +77,7 @@ func (b *batch) commitLocks(commit ports.Timestamp) {
 		c.write = Write{CommitTS: commit, StartTS: c.lock.StartTS, Kind: c.lock.Kind, Value: c.lock.Value}
 		c.lock = Lock{}
 		if at := c.at; at.value.locked { // only the transaction's own pessimistic lock can be there
-			b.unlock(at)
+			b.unlock(at, c.write.StartTS, commit)
 		}
 	}
 }
@@ -188,6 +188,8 @@ func (k *keyPrewrite) run() (ports.Timestamp, *ports.KeyError) {
 		if err != nil || own != nil {
 			return own.duplicate(), err
 		}
+	case k.action == ports.DoPessimisticCheck && k.mutation.Kind == ports.KindSharedLock:
+		return 0, k.lockNotFound("LockMissingAmendFail")
 	case k.action == ports.DoPessimisticCheck:
 		if err := k.amend(); err != nil {
 			return 0, err
@@ -219,14 +221,14 @@ func (k *keyPrewrite) run() (ports.Timestamp, *ports.KeyError) {
 // admit refuses mutations that no prewrite has.
 func (k *keyPrewrite) admit() *ports.KeyError {
 	switch k.mutation.Kind {
-	case ports.KindPut, ports.KindDelete, ports.KindLock, ports.KindInsert:
+	case ports.KindPut, ports.KindDelete, ports.KindLock, ports.KindInsert, ports.KindSharedLock:
 		return nil
 	case ports.KindCheckNotExists:
 		if k.pessimistic() {
 			return abort("cannot handle checkNotExists in pessimistic prewrite")
 		}
 		return nil
-	case ports.KindRollback, ports.KindPessimisticLock, ports.KindSharedLock, ports.KindSharedPessimisticLock:
+	case ports.KindRollback, ports.KindPessimisticLock, ports.KindSharedPessimisticLock:
 	}
 	return abort("mismatch Op in prewrite mutations: %d", k.mutation.Kind)
 }
@@ -241,7 +243,10 @@ func (l *Lock) duplicate() ports.Timestamp {
 
 // locked looks at the lock of the key; it returns the lock if the key is prewritten already (prewrite.rs: check_lock).
 func (k *keyPrewrite) locked(l *Lock) (*Lock, *ports.KeyError) {
+	l, err := k.concerned(l)
 	switch {
+	case err != nil:
+		return nil, err
 	case l.StartTS != k.req.StartTS && k.action == ports.DoPessimisticCheck:
 		return nil, k.lockNotFound("LockTsMismatch")
 	case l.StartTS != k.req.StartTS:
@@ -360,8 +365,12 @@ func (k *keyPrewrite) write() (ports.Timestamp, *ports.KeyError) {
 		Kind: m.Kind, Primary: k.ownPrimary(), StartTS: k.req.StartTS, TTL: k.ttl, TxnSize: k.req.TxnSize,
 		MinCommitTS: k.least, ForUpdateTS: k.forUpdate,
 	}
-	if m.Kind == ports.KindInsert {
+	switch m.Kind {
+	case ports.KindInsert:
 		l.Kind = ports.KindPut
+	case ports.KindSharedLock:
+		l.Kind = ports.KindLock
+	default:
 	}
 	if l.Kind == ports.KindPut {
 		l.Value = k.ownValue(m.Value)
@@ -379,7 +388,9 @@ func (k *keyPrewrite) write() (ports.Timestamp, *ports.KeyError) {
 			l.Secondaries = cloneKeys(k.req.Secondaries)
 		}
 	}
-	k.batch.putLock(k.at, l)
+	if refused := k.keep(l, err == nil); refused != nil {
+		return 0, refused
+	}
 	return ts, err
 }
 

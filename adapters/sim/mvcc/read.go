@@ -43,7 +43,7 @@ func (e *Engine) read(s *Snapshot, at *entry[columns]) (value []byte, found bool
 // check_ts_conflict_rc_check_ts; point_getter.rs: load_data). TiKV names the key of a record in its stored form.
 func (s *Snapshot) newer(at *entry[columns]) *ports.KeyError {
 	c := &at.value
-	if l := &c.lock; c.locked && l.Kind != ports.KindLock && !l.pessimistic() && !slices.Contains(s.Resolved, l.StartTS) {
+	if l := &c.lock; c.locked && l.mayWrite() && !slices.Contains(s.Resolved, l.StartTS) {
 		return writeConflict(at.key, l.Primary, s.TS, &Write{StartTS: l.StartTS}, ports.ConflictRCCheckTS)
 	}
 	if n := len(c.writes); n > 0 && c.writes[n-1].CommitTS > s.TS {
@@ -63,7 +63,7 @@ const (
 // conflict says what a lock means to a read (components/txn_types/src/lock.rs: check_ts_conflict_si).
 func (s *Snapshot) conflict(key []byte, l *Lock) lockEffect {
 	switch {
-	case l.StartTS > s.TS || l.Kind == ports.KindLock || l.pessimistic():
+	case l.StartTS > s.TS || !l.mayWrite():
 		return ignoreLock
 	case l.MinCommitTS > s.TS:
 		return ignoreLock

@@ -17,11 +17,18 @@ type Lock struct {
 	Secondaries                       [][]byte
 	// WithConflict: a pessimistic lock that was taken in spite of a newer version.
 	WithConflict bool
+	// shared are the locks of a key that is shared.
+	shared *sharedLocks
 	// rollbacks are protected rollbacks of other transactions that a commit of this one could overwrite.
 	rollbacks []ports.Timestamp
 }
 
 func (l *Lock) pessimistic() bool { return l.Kind == ports.KindPessimisticLock }
+
+// mayWrite reports whether a lock may stand for a change of data that a read could have to see.
+func (l *Lock) mayWrite() bool {
+	return l.shared == nil && l.Kind != ports.KindLock && !l.pessimistic()
+}
 
 // expired is TiKV's one rule, strict, on milliseconds.
 func (l *Lock) expired(current ports.Timestamp) bool {
@@ -30,6 +37,13 @@ func (l *Lock) expired(current ports.Timestamp) bool {
 
 // Info is the lock as TiKV reports it.
 func (l *Lock) Info(key []byte) ports.Lock {
+	if l.shared != nil {
+		info := ports.Lock{Key: key, Kind: l.Kind}
+		for i := range l.shared.members {
+			info.Shared = append(info.Shared, l.shared.members[i].Info(key))
+		}
+		return info
+	}
 	return ports.Lock{
 		Key: key, Primary: l.Primary, StartTS: l.StartTS, TTL: l.TTL, TxnSize: l.TxnSize, Kind: l.Kind,
 		ForUpdateTS: l.ForUpdateTS, UseAsyncCommit: l.AsyncCommit, MinCommitTS: l.MinCommitTS, Secondaries: l.Secondaries,

@@ -44,10 +44,12 @@ func rollbackLock(b *batch, at *entry[columns], l *Lock) {
 		panic(fmt.Sprintf("mvcc: transaction %d is committed at %d and still holds a lock", l.StartTS, fate.own.CommitTS))
 	}
 	if fate.own == nil && !fate.rolledBack {
-		writeRollback(b, at, l.StartTS, string(at.key) == string(l.Primary), fate.overlapped)
+		// No shared lock is a primary (rollback_shared_lock).
+		primary := at.value.lock.shared == nil && string(at.key) == string(l.Primary)
+		writeRollback(b, at, l.StartTS, primary, fate.overlapped)
 		collapse(b, at, l.StartTS)
 	}
-	b.unlock(at)
+	b.unlock(at, l.StartTS, 0)
 }
 
 // rollbackMissing leaves a rollback record on a key that the transaction has not locked
@@ -107,7 +109,7 @@ func (e *Engine) PessimisticRollback(
 	b := e.begin()
 	release := func(at *entry[columns]) {
 		if l := own(at, req.StartTS); l != nil && l.pessimistic() && l.ForUpdateTS <= req.ForUpdateTS {
-			b.unlock(at)
+			b.unlock(at, req.StartTS, 0)
 		}
 	}
 	if len(req.Keys) == 0 {

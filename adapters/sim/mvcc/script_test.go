@@ -1,6 +1,7 @@
 package mvcc
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -31,6 +32,16 @@ func (s *script) run(_ *testing.T, d *datadriven.TestData) string {
 	switch d.Cmd {
 	case "prewrite":
 		return s.prewrite()
+	case "lock":
+		return s.lock()
+	case "scan-lock":
+		var reply ports.ScanLockReply
+		s.e.ScanLock(&ports.ScanLockRequest{MaxTS: s.ts("max"), Limit: uint32(s.number("limit"))}, Extent{}, &reply)
+		return describeLocks(reply.Locks)
+	case "check-secondaries":
+		var reply ports.CheckSecondaryLocksReply
+		s.e.CheckSecondaryLocks(&ports.CheckSecondaryLocksRequest{Keys: s.keys("keys"), StartTS: s.ts("start")}, &reply)
+		return fmt.Sprintf("%d locks, committed at %s", len(reply.Locks), number(reply.CommitTS))
 	case "commit":
 		var reply ports.CommitReply
 		s.e.Commit(&ports.CommitRequest{Keys: s.keys("keys"), StartTS: s.ts("start"), CommitTS: s.ts("commit")}, &reply)
@@ -133,11 +144,14 @@ func (s *script) extent() Extent {
 var kinds = map[string]ports.LockKind{
 	"put": ports.KindPut, "delete": ports.KindDelete, "lock": ports.KindLock, "insert": ports.KindInsert,
 	"check": ports.KindCheckNotExists, "rollback": ports.KindRollback, "pessimistic": ports.KindPessimisticLock,
+	"shared": ports.KindSharedLock,
 }
 
 func (s *script) prewrite() string {
 	req := &ports.PrewriteRequest{
 		Primary: s.key("primary"), StartTS: s.ts("start"), TTL: uint64(s.number("ttl")), MinCommitTS: s.ts("min"),
+		ForUpdateTS: s.ts("for-update"), UseAsyncCommit: s.d.HasArg("async"), TryOnePC: s.d.HasArg("one-pc"),
+		MaxCommitTS: s.ts("max-commit"),
 	}
 	for line := range strings.Lines(s.d.Input) {
 		words := strings.Fields(line)
@@ -146,6 +160,9 @@ func (s *script) prewrite() string {
 			m.Value = []byte(words[2])
 		}
 		req.Mutations = append(req.Mutations, m)
+		if req.ForUpdateTS != 0 && !s.d.HasArg("unlocked") {
+			req.Actions = append(req.Actions, ports.DoPessimisticCheck)
+		}
 	}
 	req.TxnSize = uint64(len(req.Mutations))
 	var reply ports.PrewriteReply
@@ -158,6 +175,69 @@ func (s *script) prewrite() string {
 		lines = append(lines, answer("", &reply.Errors[i]))
 	}
 	return strings.Join(lines, "\n")
+}
+
+// lock asks for pessimistic locks.
+func (s *script) lock() string {
+	req := &ports.PessimisticLockRequest{
+		Primary: s.key("primary"), StartTS: s.ts("start"), TTL: uint64(s.number("ttl")), ForUpdateTS: s.ts("for-update"),
+		ReturnValues: s.d.HasArg("values"), CheckExistence: s.d.HasArg("existence"),
+		LockOnlyIfExists: s.d.HasArg("if-exists"), ForceLock: s.d.HasArg("force"),
+	}
+	kind := ports.KindPessimisticLock
+	if s.d.HasArg("shared") {
+		kind = ports.KindSharedPessimisticLock
+	}
+	for _, key := range s.keys("keys") {
+		m := ports.Mutation{Kind: kind, Key: key}
+		if s.d.HasArg("absent") {
+			m.Assertion = ports.AssertNotExist
+		}
+		req.Mutations = append(req.Mutations, m)
+	}
+	var reply ports.PessimisticLockReply
+	lock := s.e.PessimisticLock
+	if s.d.HasArg("resumed") {
+		lock = s.e.ResumePessimisticLock
+	}
+	text := ""
+	if lock(req, &reply) {
+		text = "waits, or"
+	}
+	for i, v := range reply.Values {
+		text += fmt.Sprintf(" %q absent %t", v, reply.NotFounds[i])
+	}
+	for _, r := range reply.Results {
+		text += fmt.Sprintf(" %s %q exists %t", [...]string{"normal", "with conflict", "failed"}[r.Kind], r.Value, r.Existence)
+		if r.ConflictTS != 0 {
+			text += " at " + number(r.ConflictTS)
+		}
+	}
+	for i := range reply.Errors {
+		text += " " + answer("", &reply.Errors[i])
+	}
+	return strings.TrimSpace(cmp.Or(text, "ok"))
+}
+
+// describeLocks prints locks, those of a set in brackets.
+func describeLocks(locks []ports.Lock) string {
+	var b strings.Builder
+	for i := range locks {
+		l := &locks[i]
+		if l.Kind != ports.KindSharedLock {
+			fmt.Fprintf(&b, "%s %s %s\n", l.Key, number(l.StartTS), kindName(l.Kind))
+			continue
+		}
+		fmt.Fprintf(&b, "%s {", l.Key)
+		for j := range l.Shared {
+			fmt.Fprintf(&b, " %s %s", number(l.Shared[j].StartTS), kindName(l.Shared[j].Kind))
+		}
+		b.WriteString(" }\n")
+	}
+	if len(locks) == 0 {
+		return "nothing"
+	}
+	return b.String()
 }
 
 func (s *script) check() string {
@@ -237,12 +317,15 @@ func (s *script) show() string {
 	var b strings.Builder
 	s.e.Walk(func(key []byte, l *Lock, writes []Write) bool {
 		fmt.Fprintf(&b, "%s:", key)
-		if l != nil {
-			fmt.Fprintf(&b, " lock %s %s primary %s", number(l.StartTS), kindName(l.Kind), l.Primary)
-			if l.MinCommitTS != 0 {
-				fmt.Fprintf(&b, " min %s", number(l.MinCommitTS))
-			}
-			b.WriteString(";")
+		for i := range l.Shared() {
+			showLock(&b, &l.Shared()[i])
+			fmt.Fprintf(&b, " for update %s,", number(l.Shared()[i].ForUpdateTS))
+		}
+		if l.ShrinkOnly() {
+			b.WriteString(" closed;")
+		}
+		if l != nil && l.Shared() == nil {
+			showLock(&b, l)
 		}
 		for i := len(writes) - 1; i >= 0; i-- {
 			w := &writes[i]
@@ -273,6 +356,14 @@ func (s *script) show() string {
 	return b.String()
 }
 
+func showLock(b *strings.Builder, l *Lock) {
+	fmt.Fprintf(b, " lock %s %s primary %s", number(l.StartTS), kindName(l.Kind), l.Primary)
+	if l.MinCommitTS != 0 {
+		fmt.Fprintf(b, " min %s", number(l.MinCommitTS))
+	}
+	b.WriteString(";")
+}
+
 func kindName(k ports.LockKind) string {
 	for name, kind := range kinds {
 		if kind == k {
@@ -294,12 +385,19 @@ func number(ts ports.Timestamp) string {
 
 var reasons = map[ports.ConflictReason]string{
 	ports.ConflictOptimistic: "newer version", ports.ConflictSelfRolledBack: "rolled back itself",
+	ports.ConflictPessimisticRetry: "again",
 }
 
 // answer prints what a command said.
 func answer(text string, e *ports.KeyError) string {
 	if e == nil {
 		return text
+	}
+	switch {
+	case e.Lock.Kind == ports.KindSharedLock && e.Kind == ports.KeyPrimaryMismatch:
+		return fmt.Sprintf("%s is shared, and no primary", e.Lock.Key)
+	case e.Lock.Kind == ports.KindSharedLock:
+		return strings.TrimSpace("locked " + describeLocks([]ports.Lock{e.Lock}))
 	}
 	switch e.Kind {
 	case ports.KeyLocked:

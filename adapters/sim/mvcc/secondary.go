@@ -11,7 +11,7 @@ func (e *Engine) CheckSecondaryLocks(req *ports.CheckSecondaryLocksRequest, repl
 	b := e.begin()
 	for _, key := range req.Keys {
 		at := e.entry(key)
-		if l := own(at, req.StartTS); l != nil && !l.pessimistic() {
+		if l := alone(at, req.StartTS); l != nil && !l.pessimistic() {
 			reply.Locks = append(reply.Locks, l.Info(at.key))
 			continue
 		}
@@ -22,11 +22,20 @@ func (e *Engine) CheckSecondaryLocks(req *ports.CheckSecondaryLocksRequest, repl
 	e.apply(b)
 }
 
+// alone returns the lock that a transaction holds alone. Transactions with shared locks do not commit asynchronously: a
+// shared lock counts for nothing here (check_secondary_locks.rs: process_write).
+func alone(at *entry[columns], start ports.Timestamp) *Lock {
+	if at.value.lock.shared != nil {
+		return nil
+	}
+	return own(at, start)
+}
+
 // secondary decides a key that is not prewritten, and returns the commit timestamp of one that is committed
 // (check_secondary_locks.rs: check_status_from_lock, check_determined_txn_status).
 func secondary(b *batch, at *entry[columns], start ports.Timestamp) ports.Timestamp {
-	if own(at, start) != nil {
-		b.unlock(at) // a pessimistic lock, of a transaction that is decided or decided now
+	if alone(at, start) != nil {
+		b.unlock(at, start, 0) // a pessimistic lock, of a transaction that is decided or decided now
 	} else if fate := at.value.fate(start); at.value.locked && fate.own == nil && !fate.rolledBack {
 		markRollback(b, at, start)
 	}

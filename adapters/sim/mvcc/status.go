@@ -19,9 +19,13 @@ func MaxTS(req *ports.CheckTxnStatusRequest) ports.Timestamp {
 func (e *Engine) CheckTxnStatus(req *ports.CheckTxnStatusRequest, reply *ports.CheckTxnStatusReply) {
 	b := e.begin()
 	s := status{req: req, reply: reply, batch: b, at: e.entry(req.Primary)}
-	if l := own(s.at, req.LockTS); l != nil {
+	switch l := own(s.at, req.LockTS); {
+	case s.at.value.lock.shared != nil:
+		// No key with shared locks is a primary, whoever holds them.
+		reply.Err = primaryMismatch(s.at.key, &s.at.value.lock)
+	case l != nil:
 		s.locked(l)
-	} else {
+	default:
 		s.missing()
 	}
 	if reply.Err == nil {
@@ -68,7 +72,7 @@ func (s *status) mismatch(l *Lock) {
 	// A prewrite lock names this key as its primary, and prewrite locks are right: the pessimistic lock is stale.
 	s.rollMissing(false)
 	if s.reply.Err == nil {
-		s.batch.unlock(s.at)
+		s.batch.unlock(s.at, l.StartTS, 0)
 	}
 }
 
@@ -78,7 +82,7 @@ func (s *status) pessimistic(l *Lock) bool {
 	if l.WithConflict {
 		if fate := s.at.value.fate(s.req.LockTS); fate.own != nil || fate.rolledBack {
 			s.decided(&fate)
-			s.batch.unlock(s.at)
+			s.batch.unlock(s.at, l.StartTS, 0)
 			return true
 		}
 	}
@@ -87,7 +91,7 @@ func (s *status) pessimistic(l *Lock) bool {
 		return false
 	case s.req.ResolvingPessimisticLock:
 		// The transaction may be alive and have changed its primary: nothing final may be said.
-		s.batch.unlock(s.at)
+		s.batch.unlock(s.at, l.StartTS, 0)
 		s.reply.Action = ports.ActionTTLExpirePessimisticRollback
 	default:
 		rollbackLock(s.batch, s.at, l)
@@ -156,6 +160,10 @@ func (e *Engine) TxnHeartBeat(req *ports.TxnHeartBeatRequest, reply *ports.TxnHe
 	l := own(at, req.StartTS)
 	if l == nil {
 		reply.Err = txnNotFound(at.key, req.StartTS)
+		return
+	}
+	if at.value.lock.shared != nil {
+		reply.Err = primaryMismatch(at.key, &at.value.lock)
 		return
 	}
 	prolonged := *l
