@@ -13,23 +13,30 @@ import (
 // already.
 func (w *World) Split(key []byte) bool { return w.split(key) }
 
-// Transfer makes the peer on a store lead a region. False: there is no such peer, it leads already, or its store is
-// down.
+// Transfer makes the peer on a store lead a region. False: there is no such peer, it leads already, it cannot lead, or
+// its store is down.
 func (w *World) Transfer(id ports.RegionID, to ports.StoreID) bool {
 	r := w.regions.byID[id]
 	if r == nil {
 		return false
 	}
-	p, ok := r.PeerOn(to)
-	if s := w.store(to); !ok || p.ID == r.Leader || !s.up || s.hung || r.Leader == 0 {
-		return false
-	}
-	if leader, _ := r.leader(); w.store(leader.Store).hung {
+	p, ok := w.successor(r, to)
+	if !ok {
 		return false
 	}
 	w.count(FaultTransfer)
-	w.lead(r, p.ID)
+	w.lead(r, p)
 	return true
+}
+
+// successor returns the peer on a store if leadership can be transferred to it.
+func (w *World) successor(r *region, to ports.StoreID) (ports.PeerID, bool) {
+	p, ok := r.PeerOn(to)
+	if s := w.store(to); !ok || p.ID == r.Leader || !s.up || s.hung || !r.eligible(p) {
+		return 0, false
+	}
+	leader, ok := r.leader()
+	return p.ID, ok && !w.store(leader.Store).hung
 }
 
 // Crash stops a store: what is in flight is gone, and what is not applied is lost.

@@ -8,7 +8,7 @@ import (
 
 // disturbances are the classes of faults that happen to the cluster and not to a message.
 const disturbances FaultSet = 1<<FaultSplit | 1<<FaultTransfer | 1<<FaultCrash | 1<<FaultMove | 1<<FaultHang |
-	1<<FaultSilentPD | 1<<FaultRestartPD | 1<<FaultMerge
+	1<<FaultSilentPD | 1<<FaultRestartPD | 1<<FaultMerge | 1<<FaultMovePeer
 
 // disturbLater plans the next disturbance.
 func (w *World) disturbLater() {
@@ -45,6 +45,8 @@ func (w *World) disturb() {
 		w.Transfer(r.ID, r.Peers[w.choose(SiteCandidate, len(r.Peers))].Store)
 	case FaultMerge:
 		w.mergeSomewhere()
+	case FaultMovePeer:
+		w.movePeerSomewhere()
 	case FaultCrash, FaultMove, FaultHang:
 		w.strike(allowed[i-1])
 	case FaultSilentPD:

@@ -43,6 +43,8 @@ const (
 	FaultRestartPD
 	// FaultMerge: a region becomes part of its neighbour.
 	FaultMerge
+	// FaultMovePeer: the peers of a region change.
+	FaultMovePeer
 	numFaults
 )
 
@@ -52,7 +54,7 @@ const NumFaults = int(numFaults)
 var faultNames = [numFaults]string{
 	"request-lost", "reply-lost", "duplicate", "late-duplicate", "slow", "reset", "dial", "busy", "stale-command",
 	"split", "transfer", "crash", "move", "hang", "oracle-gap", "oracle-slow", "stale-pd", "gap-pd", "silent-pd",
-	"restart-pd", "merge",
+	"restart-pd", "merge", "move-peer",
 }
 
 // String returns the class's name.

@@ -23,6 +23,9 @@ type region struct {
 	electing bool
 	// merging is set while the region becomes part of a neighbour.
 	merging *merger
+	// moving is set while PD moves a peer; late are the peers that lack something.
+	moving *mover
+	late   []late
 }
 
 func (r *region) extent() mvcc.Extent { return mvcc.Extent{Start: r.Range.Start, End: r.Range.End} }
@@ -125,6 +128,7 @@ func (w *World) split(key []byte) bool {
 		if old.Peers[p].ID == old.Leader {
 			lower.Leader = lower.Peers[p].ID
 		}
+		w.inherit(lower, old, p)
 	}
 	old.Epoch.Version++
 	lower.Epoch.Version++
@@ -160,20 +164,6 @@ func (w *World) syncMaxTS(r *region) {
 	}
 }
 
-// quorum returns the peers that can be elected, none when a majority cannot vote.
-func (w *World) quorum(r *region) []ports.Peer {
-	var able []ports.Peer
-	for _, p := range r.Peers {
-		if s := w.store(p.Store); s.up && !s.hung {
-			able = append(able, p)
-		}
-	}
-	if len(able) <= len(r.Peers)/2 {
-		return nil
-	}
-	return able
-}
-
 // elect lets a region find a leader, after the time that its followers need to notice.
 func (w *World) elect(r *region) {
 	if r.electing {
@@ -190,7 +180,7 @@ func (w *World) onElection(r *region) {
 	if _, led := w.serving(r); led || w.regions.byID[r.ID] != r {
 		return
 	}
-	able := w.quorum(r)
+	able := w.candidates(r, r.Peers)
 	if len(able) == 0 {
 		w.elect(r)
 		return

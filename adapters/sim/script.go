@@ -21,13 +21,16 @@ const (
 	actHang
 	actTransfer
 	actMerge
+	actMovePeer
 	numActions
 )
 
-var actionNames = [numActions]string{"lose-request", "lose-reply", "busy", "crash", "hang", "transfer", "merge"}
+var actionNames = [numActions]string{
+	"lose-request", "lose-reply", "busy", "crash", "hang", "transfer", "merge", "move-peer",
+}
 
 var actionFaults = [numActions]Fault{
-	FaultRequestLost, FaultReplyLost, FaultBusy, FaultCrash, FaultHang, FaultTransfer, FaultMerge,
+	FaultRequestLost, FaultReplyLost, FaultBusy, FaultCrash, FaultHang, FaultTransfer, FaultMerge, FaultMovePeer,
 }
 
 // rule is one line of a script.
@@ -54,9 +57,10 @@ var ErrScript = errors.New("sim: script")
 //
 // A line is an action followed by conditions, which all must hold: verb, store, client, primary (the request is about
 // the primary key); nth is the first request that is hit (1), times how many are (1). Actions are lose-request,
-// lose-reply, busy (ServerIsBusy), and crash, hang, transfer (leadership goes to the next peer) and merge (the region
-// becomes part of the next one, the last region of the one before), which strike the store or the region that has just
-// executed the request, before it answers.
+// lose-reply, busy (ServerIsBusy), and those that strike the store, or its peer of the region, that has just executed
+// the request, before it answers: crash, hang, transfer (leadership goes to the next peer), merge (the region becomes
+// part of the next one, the last region of the one before) and move-peer (to a store without one, or another peer on
+// the same).
 func (w *World) Script(text string) error {
 	for i, line := range strings.Split(text, "\n") {
 		words := strings.Fields(line)
@@ -174,6 +178,9 @@ func (w *World) executed(c *call, s *store) {
 		w.Hang(s.id)
 	case w.scripted(c, actMerge):
 		w.mergeAt(slices.Index(w.regions.ordered, w.regions.byID[c.hdr.Region.ID]), false)
+	case w.scripted(c, actMovePeer):
+		r := w.regions.byID[c.hdr.Region.ID]
+		w.MovePeer(r.ID, s.id, w.vacant(r, s.id)[0])
 	case w.scripted(c, actTransfer):
 		r := w.regions.byID[c.hdr.Region.ID]
 		for i, p := range r.Peers {

@@ -47,6 +47,10 @@ const (
 	SiteScatter
 	// SiteMerge picks the time until the next step of a merge.
 	SiteMerge
+	// SiteMovePeer picks which peer is moved, and the time until the next step; SiteCatchUp picks the time until a peer
+	// has more of what it lacks.
+	SiteMovePeer
+	SiteCatchUp
 	numSites
 )
 
@@ -57,7 +61,7 @@ var siteNames = [numSites]string{
 	"delay", "execute", "oracle-delay", "election", "candidate", "hint",
 	"request-lost", "reply-lost", "duplicate", "slow", "reset", "dial", "busy", "stale-command",
 	"oracle-gap", "oracle-slow", "stale-pd", "gap-pd", "disturb", "victim", "outage", "split", "workload", "scatter",
-	"merge",
+	"merge", "move-peer", "catch-up",
 }
 
 // String returns the site's name.

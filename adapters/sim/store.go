@@ -48,7 +48,7 @@ func (w *World) admit(s *store, hdr *ports.Header, req ports.Request, f *ports.R
 	if r != nil {
 		own, _ = r.PeerOn(s.id)
 	}
-	if own.ID == 0 {
+	if own.ID == 0 || len(r.late) > 0 && r.absent(own.ID) {
 		*f = ports.RegionFault{Kind: ports.FaultRegionNotFound}
 		return false
 	}
@@ -57,10 +57,7 @@ func (w *World) admit(s *store, hdr *ports.Header, req ports.Request, f *ports.R
 		return false
 	}
 	if own.ID != r.Leader {
-		*f = ports.RegionFault{Kind: ports.FaultNotLeader}
-		if leader, ok := r.leader(); ok && w.choose(SiteHint, 2) == 0 {
-			f.Leader = leader
-		}
+		w.notLeader(r, own, hdr, req, f)
 		return false
 	}
 	// Data commands compare the version only; peers may have changed (store/util.rs: check_region_epoch).

@@ -38,6 +38,8 @@ const (
 	noteMerging
 	noteMerged
 	noteMergedBack
+	notePeers
+	noteReady
 )
 
 // note adds to the hash what happened; the trace has its own words for it.
@@ -93,6 +95,10 @@ func (w *World) clusterLine(n note, a, b uint64) {
 		w.printf("-- region %d is part of region %d", a, b)
 	case noteMergedBack:
 		w.printf("-- region %d stays alone", a)
+	case notePeers:
+		w.printf("-- region %d has other peers: %s", a, formatPeers(w.regions.byID[ports.RegionID(a)].Peers))
+	case noteReady:
+		w.printf("-- region %d: peer %d is up to date", a, b)
 	default:
 	}
 }
@@ -147,6 +153,22 @@ func (w *World) replyNote(c *call, b *replyBuffer) {
 	if w.config.Trace != nil {
 		w.printf("%s ← %d %s", c.client.name, c.id, describeReply(b.reply))
 	}
+}
+
+// formatPeers prints the peers of a region: "11@s1 14@s4(learner)".
+func formatPeers(peers []ports.Peer) string {
+	roles := [...]string{"", "(learner)", "(incoming)", "(demoting)"}
+	text := ""
+	for i, p := range peers {
+		if i > 0 {
+			text += " "
+		}
+		text += fmt.Sprintf("%d@s%d%s", p.ID, p.Store, roles[p.Role])
+		if p.Witness {
+			text += "(witness)"
+		}
+	}
+	return text
 }
 
 func formatTS(ts ports.Timestamp) string {

@@ -167,6 +167,7 @@ func (r *simulation) prepare(trace io.Writer, wrap func(sim.Chooser) sim.Chooser
 	r.report.Dealt = chooser.String()
 	world, err := sim.New(sim.Config{
 		Seed: r.report.Seed, Chooser: wrap(chooser), Faults: chooser.Faults(), Splits: r.workload.Splits(),
+		Stores:  3 + int(r.report.Seed%3),
 		RawKeys: r.workload.RawKeys(), Trace: trace,
 	})
 	if err != nil {
