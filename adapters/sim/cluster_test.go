@@ -297,11 +297,18 @@ func TestKeysOfRequests(t *testing.T) {
 		&ports.RawGetRequest{Key: keys[1]}, &ports.RawBatchGetRequest{Keys: keys}, &ports.RawPutRequest{Key: keys[1]},
 		&ports.RawBatchPutRequest{Pairs: []ports.KV{{Key: keys[0]}, {Key: keys[1]}}}, &ports.RawDeleteRequest{Key: keys[1]},
 		&ports.RawBatchDeleteRequest{Keys: keys}, &ports.RawDeleteRangeRequest{Range: ports.KeyRange{End: keys[1]}},
-		&ports.RawDeleteRangeRequest{}, &ports.RawScanRequest{Range: ports.KeyRange{Start: keys[1]}},
-		&ports.RawScanRequest{Range: ports.KeyRange{End: keys[1]}, Reverse: true},
+		&ports.RawDeleteRangeRequest{}, &ports.RawScanRequest{Range: ports.KeyRange{Start: keys[1]}, Limit: 1},
+		&ports.RawScanRequest{Range: ports.KeyRange{End: keys[1]}, Reverse: true, Limit: 1},
 		&ports.RawGetKeyTTLRequest{Key: keys[1]}, &ports.RawCompareAndSwapRequest{Key: keys[1]},
 	} {
 		require.False(t, s.w.inRegion(r, req), "%T", req)
+	}
+	// What seeks nothing is nowhere, and what makes no sense is refused for that reason.
+	for _, req := range []ports.Request{
+		&ports.RawScanRequest{Range: ports.KeyRange{Start: keys[1]}},
+		&ports.RawDeleteRangeRequest{Range: ports.KeyRange{Start: keys[1], End: keys[0]}},
+	} {
+		require.True(t, s.w.inRegion(r, req), "%T", req)
 	}
 }
 

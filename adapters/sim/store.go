@@ -2,7 +2,6 @@ package sim
 
 import (
 	"bytes"
-	"time"
 
 	"github.com/tikvx/tikvx/adapters/sim/mvcc"
 	"github.com/tikvx/tikvx/ports"
@@ -172,9 +171,12 @@ func rawInRegion(x mvcc.Extent, req ports.Request) bool {
 		return all(q.Keys, x.ContainsRaw)
 	case *ports.RawDeleteRangeRequest:
 		// apply.rs: handle_delete_range
-		return x.ContainsRaw(q.Range.Start) && (len(x.End) == 0 ||
+		return q.Range.Empty() || x.ContainsRaw(q.Range.Start) && (len(x.End) == 0 ||
 			len(q.Range.End) > 0 && bytes.Compare(q.Range.End, x.End) <= 0)
 	case *ports.RawScanRequest:
+		if q.Limit == 0 {
+			return true // src/storage/raw/store.rs: nothing is sought
+		}
 		if q.Reverse {
 			return x.TouchesRaw(q.Range.End, true)
 		}
@@ -266,8 +268,7 @@ func (s *store) observe(q *ports.PrewriteRequest) {
 }
 
 func (w *World) performRaw(req ports.Request, x mvcc.Extent, b *replyBuffer) {
-	now := w.config.Epoch/1000 + int64(time.Duration(w.now)/time.Second)
-	e := w.engine.Raw(uint64(now))
+	e := w.engine.Raw(uint64(w.wallClock().Unix()))
 	switch q := req.(type) {
 	case *ports.RawGetRequest:
 		e.Get(q, &b.rawGet)

@@ -2,6 +2,8 @@ package mvcc
 
 import (
 	"bytes"
+	"fmt"
+	"math"
 	"slices"
 
 	"github.com/tikvx/tikvx/ports"
@@ -19,7 +21,9 @@ type rawValue struct {
 func (v *rawValue) alive(now uint64) bool { return v.expires == 0 || v.expires > now }
 
 // Raw is the raw half of an engine at one moment: raw data has a clock of its own, the store's, in seconds since 1970
-// (components/api_version/src/api_v1ttl.rs, components/tikv_util/src/time.rs). Of API v1 it is the variant with TTL.
+// (components/api_version/src/api_v1ttl.rs, components/engine_traits/src/raw_ttl.rs). Of API v1 it is the variant with
+// TTL. API v2 differs in what nobody sees who reads: it keeps timestamps, and writes tombstones; and it knows only the
+// default family, by no name.
 type Raw struct {
 	engine *Engine
 	now    uint64
@@ -50,7 +54,10 @@ func (r Raw) find(family *ordered[rawValue], key []byte) *rawValue {
 
 func (r Raw) put(family *ordered[rawValue], key, value []byte, ttl uint64) {
 	v := rawValue{value: append(make([]byte, 0, len(value)), value...)}
-	if ttl > 0 {
+	switch {
+	case ttl > math.MaxUint64-r.now:
+		v.expires = math.MaxUint64
+	case ttl > 0:
 		v.expires = r.now + ttl
 	}
 	if e := family.get(key); e != nil {
@@ -58,6 +65,18 @@ func (r Raw) put(family *ordered[rawValue], key, value []byte, ttl uint64) {
 		return
 	}
 	family.insert(&entry[rawValue]{key: slices.Clone(key), value: v})
+}
+
+// maxKeySize is TiKV's default (src/storage/config.rs: DEFAULT_MAX_KEY_SIZE).
+const maxKeySize = 8 << 10
+
+// tooLarge is the error text of a key that is too long for a write that is not atomic (src/storage/mod.rs:
+// check_key_size).
+func tooLarge(key []byte, atomic bool) string {
+	if atomic || len(key) <= maxKeySize {
+		return ""
+	}
+	return fmt.Sprintf("max key size exceeded, size: %d, limit: %d", len(key), maxKeySize)
 }
 
 func remove(family *ordered[rawValue], key []byte) {
@@ -95,6 +114,9 @@ func (r Raw) BatchGet(req *ports.RawBatchGetRequest, reply *ports.RawBatchGetRep
 
 // Put writes one key.
 func (r Raw) Put(req *ports.RawPutRequest, reply *ports.RawWriteReply) {
+	if reply.Text = tooLarge(req.Key, req.ForCAS); reply.Text != "" {
+		return
+	}
 	family, text := r.family(req.CF)
 	if reply.Text = text; family != nil {
 		r.put(family, req.Key, req.Value, req.TTL)
@@ -108,12 +130,20 @@ func (r Raw) BatchPut(req *ports.RawBatchPutRequest, reply *ports.RawWriteReply)
 		return
 	}
 	for i := range req.Pairs {
+		if reply.Text = tooLarge(req.Pairs[i].Key, req.ForCAS); reply.Text != "" {
+			return
+		}
+	}
+	for i := range req.Pairs {
 		r.put(family, req.Pairs[i].Key, req.Pairs[i].Value, req.Pairs[i].TTL)
 	}
 }
 
 // Delete deletes one key.
 func (r Raw) Delete(req *ports.RawDeleteRequest, reply *ports.RawWriteReply) {
+	if reply.Text = tooLarge(req.Key, req.ForCAS); reply.Text != "" {
+		return
+	}
 	family, text := r.family(req.CF)
 	if reply.Text = text; family != nil {
 		remove(family, req.Key)
@@ -127,15 +157,29 @@ func (r Raw) BatchDelete(req *ports.RawBatchDeleteRequest, reply *ports.RawWrite
 		return
 	}
 	for _, key := range req.Keys {
+		if reply.Text = tooLarge(key, req.ForCAS); reply.Text != "" {
+			return
+		}
+	}
+	for _, key := range req.Keys {
 		remove(family, key)
 	}
 }
 
-// DeleteRange deletes the keys of a range, which lies in the extent; with an empty end, all up to the end of the extent
-// (raftstore: store/fsm/apply.rs: handle_delete_range).
+// DeleteRange deletes the keys of a range, which lies in the extent; with an empty end, all up to the extent's. A range
+// that cannot hold a key is refused (raftstore: store/fsm/apply.rs: handle_delete_range).
 func (r Raw) DeleteRange(req *ports.RawDeleteRangeRequest, x Extent, reply *ports.RawWriteReply) {
+	for _, bound := range [...][]byte{req.Range.Start, req.Range.End} {
+		if reply.Text = tooLarge(bound, false); reply.Text != "" {
+			return
+		}
+	}
 	family, text := r.family(req.CF)
-	if reply.Text = text; family == nil {
+	switch reply.Text = text; {
+	case family == nil:
+		return
+	case req.Range.Empty():
+		reply.Fault = &ports.RegionFault{Kind: ports.FaultOther, Text: "invalid delete range command"}
 		return
 	}
 	at, _ := family.seek(req.Range.Start)
