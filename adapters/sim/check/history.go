@@ -63,7 +63,8 @@ type History struct {
 
 // Wrong holds a history against a store in every way. keys are all that were written, receipts left out.
 func (h *History) Wrong(keys []string, store Store) []string {
-	all := slices.Clone(keys)
+	store = remember(store)
+	all := append(make([]string, 0, len(keys)+len(h.Txns)), keys...)
 	for _, t := range h.Txns {
 		all = append(all, t.Receipt)
 	}

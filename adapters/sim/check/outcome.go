@@ -1,6 +1,7 @@
 package check
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -11,7 +12,8 @@ import (
 // aborted with it, and unknown although nothing that decides was in doubt.
 func Outcomes(txns []Txn, store Store) []string {
 	var wrong []string
-	for _, t := range txns {
+	for i := range txns {
+		t := &txns[i]
 		written := commitOf(t, store) != 0
 		switch t.Outcome {
 		case Committed:
@@ -39,15 +41,19 @@ func External(txns []Txn, store Store) []string {
 		commit ports.Timestamp
 		name   string
 	}
-	var committed []done
-	for _, t := range txns {
+	committed := make([]done, 0, len(txns))
+	for i := range txns {
+		t := &txns[i]
 		if c := commitOf(t, store); t.Outcome == Committed && c != 0 {
 			committed = append(committed, done{t.Ended, c, t.Receipt})
 		}
 	}
-	slices.SortFunc(committed, func(a, b done) int { return int(a.ended - b.ended) })
-	begun := slices.Clone(txns)
-	slices.SortFunc(begun, func(a, b Txn) int { return int(a.Began - b.Began) })
+	slices.SortFunc(committed, func(a, b done) int { return cmp.Compare(a.ended, b.ended) })
+	begun := make([]*Txn, len(txns))
+	for i := range txns {
+		begun[i] = &txns[i]
+	}
+	slices.SortFunc(begun, func(a, b *Txn) int { return cmp.Compare(a.Began, b.Began) })
 	var wrong []string
 	var newest done
 	next := 0
@@ -66,7 +72,7 @@ func External(txns []Txn, store Store) []string {
 }
 
 // commitOf returns the timestamp at which the receipt was committed, 0 if it was not.
-func commitOf(t Txn, store Store) ports.Timestamp {
+func commitOf(t *Txn, store Store) ports.Timestamp {
 	for _, v := range store.Versions(t.Receipt) {
 		if !v.Deleted {
 			return v.Commit

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -11,9 +12,9 @@ import (
 // its timestamp.
 func Snapshots(reads []Read, store Store) []string {
 	var wrong []string
-	versions := cache{store: store, known: map[string][]Version{}}
+	versions := remember(store)
 	for _, r := range reads {
-		want, found := at(versions.of(r.Key), r.TS)
+		want, found := at(versions.Versions(r.Key), r.TS)
 		switch {
 		case found != r.Found:
 			wrong = append(wrong, fmt.Sprintf("read of %q at %d: found=%v, the stores say %v", r.Key, r.TS, r.Found, found))
@@ -28,9 +29,9 @@ func Snapshots(reads []Read, store Store) []string {
 // must have begun after the one before it was committed.
 func Writers(keys []string, store Store) []string {
 	var wrong []string
-	versions := cache{store: store, known: map[string][]Version{}}
+	versions := remember(store)
 	for _, k := range keys {
-		list := versions.of(k)
+		list := versions.Versions(k)
 		for i := 1; i < len(list); i++ {
 			if list[i].Start < list[i-1].Commit {
 				wrong = append(wrong, fmt.Sprintf("writers of %q overlap: %d to %d, and %d to %d", k,
@@ -51,10 +52,10 @@ func Newest(reads []Latest, txns []Txn, store Store) []string {
 		}
 	}
 	var wrong []string
-	versions := cache{store: store, known: map[string][]Version{}}
+	versions := remember(store)
 	for _, r := range reads {
 		fits := !r.Found
-		for _, v := range versions.of(r.Key) {
+		for _, v := range versions.Versions(r.Key) {
 			if v.Commit > r.To {
 				break
 			}
@@ -96,23 +97,30 @@ func at(versions []Version, ts ports.Timestamp) (Version, bool) {
 	return Version{}, false
 }
 
-// cache keeps the versions of each key, oldest first.
-type cache struct {
-	store Store
-	known map[string][]Version
+// known is a store that is asked once for each key; its versions are oldest first.
+type known struct {
+	Store
+	versions map[string][]Version
 }
 
-func (c *cache) of(key string) []Version {
-	list, ok := c.known[key]
+// remember returns the store as one that is asked once for each key.
+func remember(store Store) *known {
+	if k, ok := store.(*known); ok {
+		return k
+	}
+	return &known{store, map[string][]Version{}}
+}
+
+// Versions implements [Store].
+func (k *known) Versions(key string) []Version {
+	list, ok := k.versions[key]
 	if !ok {
-		list = slices.Clone(c.store.Versions(key))
-		slices.SortFunc(list, func(a, b Version) int {
-			if a.Commit < b.Commit {
-				return -1
-			}
-			return 1
-		})
-		c.known[key] = list
+		list = k.Store.Versions(key)
+		oldest := func(a, b Version) int { return cmp.Compare(a.Commit, b.Commit) }
+		if !slices.IsSortedFunc(list, oldest) {
+			list = slices.SortedFunc(slices.Values(list), oldest)
+		}
+		k.versions[key] = list
 	}
 	return list
 }

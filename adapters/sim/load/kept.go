@@ -13,9 +13,15 @@ type Kept struct {
 
 // Versions implements [check.Store].
 func (k Kept) Versions(key string) []check.Version {
-	var list []check.Version
-	for _, v := range k.World.Versions([]byte(key)) {
-		list = append(list, check.Version{Start: v.StartTS, Commit: v.CommitTS, Deleted: v.Deleted, Value: v.Value})
+	writes := k.World.Engine().Writes([]byte(key))
+	list := make([]check.Version, 0, len(writes))
+	for i := range writes {
+		w := &writes[i]
+		if w.Kind == ports.KindPut || w.Kind == ports.KindDelete {
+			list = append(list, check.Version{
+				Start: w.StartTS, Commit: w.CommitTS, Deleted: w.Kind == ports.KindDelete, Value: w.Value,
+			})
+		}
 	}
 	return list
 }

@@ -21,7 +21,7 @@ func (o *ordered[T]) clone(value func(T) T) ordered[T] {
 	for i, chunk := range o.chunks {
 		c.chunks[i] = slices.Clone(chunk)
 		for j, e := range chunk {
-			c.chunks[i][j] = &entry[T]{key: e.key, value: value(e.value)}
+			c.chunks[i][j] = &entry[T]{key: e.key, value: value(e.value), kept: true}
 		}
 	}
 	return c

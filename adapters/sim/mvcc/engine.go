@@ -73,8 +73,8 @@ func (e *Engine) entry(key []byte) *entry[columns] {
 func (e *Engine) apply(b *batch) {
 	for i := range b.changes {
 		c := &b.changes[i]
-		if at := c.at; !at.value.locked && len(at.value.writes) == 0 && e.keys.get(at.key) == nil {
-			e.keys.insert(at)
+		if !c.at.kept {
+			e.keys.insert(c.at)
 		}
 		columns := &c.at.value
 		switch c.kind {

@@ -14,11 +14,15 @@ const chunkSize = 256
 type ordered[T any] struct {
 	chunks [][]*entry[T]
 	size   int
+	// last is the entry that get has found last: whoever watches a command looks at the keys that it has changed.
+	last *entry[T]
 }
 
 type entry[T any] struct {
 	key   []byte
 	value T
+	// kept: the entry is in the map.
+	kept bool
 }
 
 // place is a position in the map. It is valid until the next change.
@@ -104,15 +108,21 @@ func (o *ordered[T]) previous(p place) (place, bool) {
 
 // get returns the entry of a key, nil when there is none.
 func (o *ordered[T]) get(key []byte) *entry[T] {
-	if at, found := o.seek(key); found {
-		return o.chunks[at.chunk][at.index]
+	if o.last != nil && bytes.Equal(o.last.key, key) {
+		return o.last
 	}
-	return nil
+	at, found := o.seek(key)
+	if !found {
+		return nil
+	}
+	o.last = o.chunks[at.chunk][at.index]
+	return o.last
 }
 
 // insert adds an entry whose key is not in the map.
 func (o *ordered[T]) insert(e *entry[T]) {
 	o.size++
+	e.kept = true
 	if len(o.chunks) == 0 {
 		o.chunks = [][]*entry[T]{append(make([]*entry[T], 0, chunkSize), e)}
 		return
@@ -137,6 +147,8 @@ func (o *ordered[T]) insert(e *entry[T]) {
 // remove takes out the entry at a place; the place is then that of the next entry.
 func (o *ordered[T]) remove(at place) place {
 	o.size--
+	o.last = nil
+	o.at(at).kept = false
 	chunk := slices.Delete(o.chunks[at.chunk], at.index, at.index+1)
 	o.chunks[at.chunk] = chunk
 	if len(chunk) == 0 {
