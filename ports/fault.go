@@ -57,6 +57,8 @@ type RegionFault struct {
 	Deadline bool
 	// Store is the store that StoreNotMatch or DiskFull names.
 	Store StoreID
+	// SafeTS is the timestamp up to which a peer that answers DataIsNotReady could have served a stale read.
+	SafeTS Timestamp
 	// BucketVersion and BucketKeys belong to BucketVersionNotMatch.
 	BucketVersion uint64
 	BucketKeys    [][]byte

@@ -82,6 +82,9 @@ type Header struct {
 	NotFillCache bool
 	// ReplicaRead lets a follower answer after a read index.
 	ReplicaRead bool
+	// StaleRead lets any peer answer from what it has applied, without asking its leader, if nothing can be committed at
+	// the read's timestamp any more; else it answers DataIsNotReady. It wins over ReplicaRead.
+	StaleRead bool
 	// ResolvedLocks are transactions whose locks the read may ignore;
 	// CommittedLocks are those whose locked value it may return.
 	ResolvedLocks, CommittedLocks []Timestamp

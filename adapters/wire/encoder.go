@@ -81,6 +81,7 @@ func (e *Encoder) header(cluster uint64, hdr *ports.Header) *kvrpcpb.Context {
 	c.RegionId, c.RegionEpoch, c.Peer = uint64(hdr.Region.ID), &e.epoch, &e.peer
 	c.Priority, c.IsolationLevel = kvrpcpb.CommandPri(hdr.Priority), kvrpcpb.IsolationLevel(hdr.Isolation)
 	c.NotFillCache, c.ReplicaRead, c.IsRetryRequest = hdr.NotFillCache, hdr.ReplicaRead, hdr.IsRetry
+	c.StaleRead = hdr.StaleRead
 	c.MaxExecutionDurationMs = milliseconds(hdr.MaxExecution)
 	e.resolved = appendTimestamps(e.resolved[:0], hdr.ResolvedLocks)
 	e.committed = appendTimestamps(e.committed[:0], hdr.CommittedLocks)

@@ -37,6 +37,8 @@ func faultFromProto(e *errorpb.Error) *ports.RegionFault {
 			f.Store = ports.StoreID(ids[0])
 		}
 		f.Text = firstText(f.Text, e.DiskFull.GetReason())
+	case ports.FaultDataIsNotReady:
+		f.SafeTS = ports.Timestamp(e.DataIsNotReady.GetSafeTs())
 	case ports.FaultBucketVersionNotMatch:
 		f.BucketVersion, f.BucketKeys = e.BucketVersionNotMatch.GetVersion(), e.BucketVersionNotMatch.GetKeys()
 	case ports.FaultUndeterminedResult:
@@ -148,6 +150,8 @@ func faultToProto(f *ports.RegionFault) *errorpb.Error {
 		if f.Store != 0 {
 			e.DiskFull.StoreId = []uint64{uint64(f.Store)}
 		}
+	case ports.FaultDataIsNotReady:
+		e.DataIsNotReady = &errorpb.DataIsNotReady{SafeTs: uint64(f.SafeTS)}
 	case ports.FaultBucketVersionNotMatch:
 		e.BucketVersionNotMatch = &errorpb.BucketVersionNotMatch{Version: f.BucketVersion, Keys: f.BucketKeys}
 	default:
@@ -179,8 +183,6 @@ func plainFault(e *errorpb.Error, kind ports.FaultKind) {
 		e.ReadIndexNotReady = &errorpb.ReadIndexNotReady{}
 	case ports.FaultProposalInMergingMode:
 		e.ProposalInMergingMode = &errorpb.ProposalInMergingMode{}
-	case ports.FaultDataIsNotReady:
-		e.DataIsNotReady = &errorpb.DataIsNotReady{}
 	case ports.FaultRegionNotInitialized:
 		e.RegionNotInitialized = &errorpb.RegionNotInitialized{}
 	case ports.FaultRecoveryInProgress:

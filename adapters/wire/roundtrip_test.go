@@ -114,6 +114,7 @@ func drawFault(t *rapid.T) ports.RegionFault {
 	fields := map[ports.FaultKind][]string{
 		ports.FaultNotLeader: {"Leader"}, ports.FaultServerIsBusy: {"Wait", "Backoff", "Deadline"},
 		ports.FaultEpochNotMatch: {"Regions"}, ports.FaultStoreNotMatch: {"Store"}, ports.FaultDiskFull: {"Store"},
+		ports.FaultDataIsNotReady:        {"SafeTS"},
 		ports.FaultBucketVersionNotMatch: {"BucketVersion", "BucketKeys"}, ports.FaultOther: {"Deadline"},
 	}
 	for _, name := range fields[f.Kind] {

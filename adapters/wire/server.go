@@ -33,7 +33,8 @@ func headerFromProto(c *kvrpcpb.Context) ports.Header {
 		},
 		Peer:         peerFromProto(c.GetPeer()),
 		MaxExecution: time.Duration(min(c.GetMaxExecutionDurationMs(), 1<<40)) * time.Millisecond,
-		IsRetry:      c.GetIsRetryRequest(), NotFillCache: c.GetNotFillCache(), ReplicaRead: c.GetReplicaRead(),
+		IsRetry:      c.GetIsRetryRequest(), NotFillCache: c.GetNotFillCache(),
+		ReplicaRead: c.GetReplicaRead(), StaleRead: c.GetStaleRead(),
 		RequestSource: c.GetRequestSource(), Isolation: ports.Isolation(c.GetIsolationLevel()),
 	}
 	switch c.GetPriority() {

@@ -50,6 +50,7 @@ func (h *Hash) Header(hdr *ports.Header) {
 	h.Bool(hdr.IsRetry)
 	h.Bool(hdr.NotFillCache)
 	h.Bool(hdr.ReplicaRead)
+	h.Bool(hdr.StaleRead)
 	h.Timestamps(hdr.ResolvedLocks)
 	h.Timestamps(hdr.CommittedLocks)
 	h.Text(hdr.RequestSource)
