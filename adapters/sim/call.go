@@ -327,15 +327,21 @@ func (w *World) serve(h *happening, b *replyBuffer) {
 		w.perform(s, &c.hdr, c.req, b)
 		w.callNote(noteExecute, c, uint64(s.id))
 		w.monitor.Executed(&c.hdr, c.req, b.reply)
-		if !w.shared {
-			b.seal()
-		}
+		w.seal(b)
 		w.executed(c, s)
 		return
 	}
 	header.Fault = f
+	w.seal(b)
 	if f.MayBeApplied() {
 		w.doubt(c)
+	}
+}
+
+// seal seals a reply; where replies are not used again, nobody changes what they have borrowed either.
+func (w *World) seal(b *replyBuffer) {
+	if !w.shared {
+		b.seal()
 	}
 }
 

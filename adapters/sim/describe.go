@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"reflect"
 
 	"github.com/tikvx/tikvx/ports"
 )
@@ -28,13 +29,6 @@ func describe(c *call) string {
 			formatTS(r.CallerStartTS), formatTS(r.CurrentTS), r.RollbackIfNotExist)
 	case *ports.ResolveLockRequest:
 		return fmt.Sprintf("%s start %s commit %s %q", head, formatTS(r.StartTS), formatTS(r.CommitTS), r.Keys)
-	case *ports.CheckSecondaryLocksRequest:
-		return fmt.Sprintf("%s start %s %q", head, formatTS(r.StartTS), r.Keys)
-	case *ports.ScanLockRequest:
-		return fmt.Sprintf("%s [%q, %q) limit %d up to %s", head, r.Range.Start, r.Range.End, r.Limit, formatTS(r.MaxTS))
-	case *ports.PessimisticLockRequest:
-		return fmt.Sprintf("%s start %s for-update %s primary %q%s", head, formatTS(r.StartTS), formatTS(r.ForUpdateTS),
-			r.Primary, describeMutations(r.Mutations))
 	}
 	return head + describeRaw(c.req)
 }
@@ -63,7 +57,7 @@ func describeRaw(req ports.Request) string {
 	case *ports.RawScanRequest:
 		return fmt.Sprintf(" [%q, %q) limit %d", r.Range.Start, r.Range.End, r.Limit)
 	}
-	return ""
+	return describeRare(reflect.ValueOf(req).Elem())
 }
 
 // describeReply prints a reply for the trace.
@@ -84,12 +78,6 @@ func describeReply(reply ports.Reply) string {
 			head += " committed at " + formatTS(r.OnePCCommitTS)
 		}
 		return head + describeErrors(r.Errors)
-	case *ports.PessimisticLockReply:
-		return head + describeErrors(r.Errors)
-	case *ports.ScanLockReply:
-		return fmt.Sprintf("%s %d locks%s", head, len(r.Locks), describeError(r.Err))
-	case *ports.CheckSecondaryLocksReply:
-		return fmt.Sprintf("%s %d locks commit %s%s", head, len(r.Locks), formatTS(r.CommitTS), describeError(r.Err))
 	case *ports.CommitReply:
 		return fmt.Sprintf("%s %s%s", head, formatTS(r.CommitTS), describeError(r.Err))
 	case *ports.BatchRollbackReply:
@@ -108,7 +96,7 @@ func describeReply(reply ports.Reply) string {
 	case *ports.RawCompareAndSwapReply:
 		return fmt.Sprintf("%s swapped %t found %q%s", head, r.Succeeded, r.Previous, r.Text)
 	}
-	return head
+	return head + describeRare(reflect.ValueOf(reply).Elem())
 }
 
 func describeErrors(list []ports.KeyError) string {
@@ -201,26 +189,6 @@ func hashReply(d *digest, reply ports.Reply) {
 			d.add(uint64(r.MinCommitTS))
 			d.add(uint64(r.OnePCCommitTS))
 		}
-	case *ports.ScanLockReply:
-		for i := range r.Locks {
-			d.bytes(r.Locks[i].Key)
-			d.add(uint64(r.Locks[i].StartTS))
-		}
-		hashError(d, r.Err)
-	case *ports.CheckSecondaryLocksReply:
-		d.add(uint64(r.CommitTS) ^ uint64(len(r.Locks))<<56)
-		hashError(d, r.Err)
-	case *ports.PessimisticLockReply:
-		for i := range r.Errors {
-			hashError(d, &r.Errors[i])
-		}
-		for i := range r.Values {
-			d.bytes(r.Values[i])
-		}
-		for i := range r.Results {
-			d.bytes(r.Results[i].Value)
-			d.add(uint64(r.Results[i].ConflictTS))
-		}
 	case *ports.CommitReply:
 		d.add(uint64(r.CommitTS))
 		hashError(d, r.Err)
@@ -232,19 +200,17 @@ func hashReply(d *digest, reply ports.Reply) {
 		hashError(d, r.Err)
 	case *ports.ResolveLockReply:
 		hashError(d, r.Err)
-	case *ports.TxnHeartBeatReply:
-		d.add(r.TTL)
-		hashError(d, r.Err)
 	case *ports.RawGetReply:
 		d.bytes(r.Value)
 	case *ports.RawBatchGetReply:
 		hashPairs(d, r.Pairs)
 	case *ports.RawScanReply:
 		hashPairs(d, r.Pairs)
-	case *ports.RawGetKeyTTLReply:
-		d.add(r.TTL)
 	case *ports.RawCompareAndSwapReply:
 		d.bytes(r.Previous)
+	case *ports.RawWriteReply:
+	default:
+		hashRare(d, reflect.ValueOf(r).Elem())
 	}
 }
 

@@ -1,6 +1,10 @@
 package sim
 
-import "github.com/tikvx/tikvx/ports"
+import (
+	"reflect"
+
+	"github.com/tikvx/tikvx/ports"
+)
 
 // replyBuffer holds one reply from its making until its receiver has released it. Everything that the reply points to
 // lies in the buffer, and is spoilt when the buffer is released: a machine that keeps a part of a reply is found out.
@@ -8,25 +12,21 @@ type replyBuffer struct {
 	world *World
 	reply ports.Reply
 
-	get       ports.GetReply
-	batchGet  ports.BatchGetReply
-	scan      ports.ScanReply
-	prewrite  ports.PrewriteReply
-	commit    ports.CommitReply
-	rollback  ports.BatchRollbackReply
-	status    ports.CheckTxnStatusReply
-	resolve   ports.ResolveLockReply
-	heartbeat ports.TxnHeartBeatReply
-	release   ports.PessimisticRollbackReply
-	secondary ports.CheckSecondaryLocksReply
-	locking   ports.PessimisticLockReply
-	scanLock  ports.ScanLockReply
-	rawGet    ports.RawGetReply
-	rawBatch  ports.RawBatchGetReply
-	rawWrite  ports.RawWriteReply
-	rawScan   ports.RawScanReply
-	rawTTL    ports.RawGetKeyTTLReply
-	rawSwap   ports.RawCompareAndSwapReply
+	get      ports.GetReply
+	batchGet ports.BatchGetReply
+	scan     ports.ScanReply
+	prewrite ports.PrewriteReply
+	commit   ports.CommitReply
+	rollback ports.BatchRollbackReply
+	status   ports.CheckTxnStatusReply
+	resolve  ports.ResolveLockReply
+	rawGet   ports.RawGetReply
+	rawBatch ports.RawBatchGetReply
+	rawWrite ports.RawWriteReply
+	rawScan  ports.RawScanReply
+	rawSwap  ports.RawCompareAndSwapReply
+	// rare is the reply to a verb that has no place above.
+	rare ports.Reply
 
 	fault ports.RegionFault
 	// memory holds the bytes of the reply, full what did not fit any more.
@@ -44,6 +44,12 @@ func (b *replyBuffer) Release() {
 	}
 	clear(b.pairs)
 	clear(b.errors)
+	if b.fault.Kind != ports.FaultNone {
+		wipe(reflect.ValueOf(&b.fault).Elem())
+	}
+	if b.rare != nil {
+		wipe(reflect.ValueOf(b.rare).Elem())
+	}
 	*b = replyBuffer{world: b.world, memory: b.memory[:0], pairs: b.pairs[:0], errors: b.errors[:0]}
 	b.world.replies = append(b.world.replies, b)
 }
@@ -98,21 +104,6 @@ func (b *replyBuffer) header(verb ports.Verb) *ports.ReplyHeader {
 	case ports.VerbResolveLock:
 		b.reply = &b.resolve
 		return &b.resolve.ReplyHeader
-	case ports.VerbTxnHeartBeat:
-		b.reply = &b.heartbeat
-		return &b.heartbeat.ReplyHeader
-	case ports.VerbPessimisticRollback:
-		b.reply = &b.release
-		return &b.release.ReplyHeader
-	case ports.VerbCheckSecondaryLocks:
-		b.reply = &b.secondary
-		return &b.secondary.ReplyHeader
-	case ports.VerbScanLock:
-		b.reply = &b.scanLock
-		return &b.scanLock.ReplyHeader
-	case ports.VerbPessimisticLock:
-		b.reply, b.locking.Errors = &b.locking, b.errors
-		return &b.locking.ReplyHeader
 	default:
 		return b.rawHeader(verb)
 	}
@@ -129,20 +120,25 @@ func (b *replyBuffer) rawHeader(verb ports.Verb) *ports.ReplyHeader {
 	case ports.VerbRawScan:
 		b.reply, b.rawScan.Pairs = &b.rawScan, b.pairs
 		return &b.rawScan.ReplyHeader
-	case ports.VerbRawGetKeyTTL:
-		b.reply = &b.rawTTL
-		return &b.rawTTL.ReplyHeader
 	case ports.VerbRawCompareAndSwap:
 		b.reply = &b.rawSwap
 		return &b.rawSwap.ReplyHeader
-	default:
+	case ports.VerbRawPut, ports.VerbRawBatchPut, ports.VerbRawDelete, ports.VerbRawBatchDelete, ports.VerbRawDeleteRange:
 		b.reply, b.rawWrite.Of = &b.rawWrite, verb
 		return &b.rawWrite.ReplyHeader
+	default:
+		b.rare = rareReply(verb)
+		b.reply = b.rare
+		return headerOf(b.rare)
 	}
 }
 
 // seal copies what the reply has borrowed from the engine into the buffer.
 func (b *replyBuffer) seal() {
+	if b.reply.Region() != nil {
+		own(reflect.ValueOf(&b.fault).Elem(), b.bytes) // regions are the world's
+		return
+	}
 	switch r := b.reply.(type) {
 	case *ports.GetReply:
 		r.Value, r.Err = b.bytes(r.Value), b.keyError(r.Err)
@@ -153,8 +149,6 @@ func (b *replyBuffer) seal() {
 		r.Err = b.keyError(r.Err)
 		b.sealPairs(r.Pairs)
 	case *ports.PrewriteReply:
-		b.sealErrors(r.Errors)
-	case *ports.PessimisticRollbackReply:
 		b.sealErrors(r.Errors)
 	case *ports.CommitReply:
 		r.Err = b.keyError(r.Err)
@@ -168,26 +162,6 @@ func (b *replyBuffer) seal() {
 		}
 	case *ports.ResolveLockReply:
 		r.Err = b.keyError(r.Err)
-	case *ports.TxnHeartBeatReply:
-		r.Err = b.keyError(r.Err)
-	case *ports.CheckSecondaryLocksReply:
-		r.Err = b.keyError(r.Err)
-		for i := range r.Locks {
-			r.Locks[i] = b.lock(&r.Locks[i])
-		}
-	case *ports.ScanLockReply:
-		r.Err = b.keyError(r.Err)
-		for i := range r.Locks {
-			r.Locks[i] = b.lock(&r.Locks[i])
-		}
-	case *ports.PessimisticLockReply:
-		b.sealErrors(r.Errors)
-		for i := range r.Values {
-			r.Values[i] = b.bytes(r.Values[i])
-		}
-		for i := range r.Results {
-			r.Results[i].Value = b.bytes(r.Results[i].Value)
-		}
 	case *ports.RawGetReply:
 		r.Value = b.bytes(r.Value)
 	case *ports.RawBatchGetReply:
@@ -196,6 +170,9 @@ func (b *replyBuffer) seal() {
 		b.sealPairs(r.Pairs)
 	case *ports.RawCompareAndSwapReply:
 		r.Previous = b.bytes(r.Previous)
+	case *ports.RawWriteReply:
+	default:
+		own(reflect.ValueOf(r).Elem(), b.bytes)
 	}
 }
 

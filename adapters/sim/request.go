@@ -7,22 +7,17 @@ import (
 )
 
 // requestCopy holds a request while it travels: requests are borrowed, so whatever is sent is copied. One copy has room
-// for each kind, so that its memory can be used again.
+// for each hot kind, so that its memory can be used again.
 type requestCopy struct {
-	get       ports.GetRequest
-	batchGet  ports.BatchGetRequest
-	scan      ports.ScanRequest
-	prewrite  ports.PrewriteRequest
-	commit    ports.CommitRequest
-	rollback  ports.BatchRollbackRequest
-	status    ports.CheckTxnStatusRequest
-	resolve   ports.ResolveLockRequest
-	heartbeat ports.TxnHeartBeatRequest
-	release   ports.PessimisticRollbackRequest
-	secondary ports.CheckSecondaryLocksRequest
-	lock      ports.PessimisticLockRequest
-	scanLock  ports.ScanLockRequest
-	raw       rawRequestCopy
+	get      ports.GetRequest
+	batchGet ports.BatchGetRequest
+	scan     ports.ScanRequest
+	prewrite ports.PrewriteRequest
+	commit   ports.CommitRequest
+	rollback ports.BatchRollbackRequest
+	status   ports.CheckTxnStatusRequest
+	resolve  ports.ResolveLockRequest
+	raw      rawRequestCopy
 
 	memory    []byte
 	keys      [][]byte
@@ -33,16 +28,13 @@ type requestCopy struct {
 }
 
 type rawRequestCopy struct {
-	get         ports.RawGetRequest
-	batchGet    ports.RawBatchGetRequest
-	put         ports.RawPutRequest
-	batchPut    ports.RawBatchPutRequest
-	delete      ports.RawDeleteRequest
-	batchDelete ports.RawBatchDeleteRequest
-	deleteRange ports.RawDeleteRangeRequest
-	scan        ports.RawScanRequest
-	ttl         ports.RawGetKeyTTLRequest
-	swap        ports.RawCompareAndSwapRequest
+	get      ports.RawGetRequest
+	batchGet ports.RawBatchGetRequest
+	put      ports.RawPutRequest
+	batchPut ports.RawBatchPutRequest
+	delete   ports.RawDeleteRequest
+	scan     ports.RawScanRequest
+	swap     ports.RawCompareAndSwapRequest
 }
 
 // bytes copies b; nil stays nil.
@@ -141,26 +133,6 @@ func (c *requestCopy) set(req ports.Request) ports.Request {
 		c.resolve = *r
 		c.resolve.Keys = c.list(r.Keys)
 		return &c.resolve
-	case *ports.TxnHeartBeatRequest:
-		c.heartbeat = *r
-		c.heartbeat.Primary = c.bytes(r.Primary)
-		return &c.heartbeat
-	case *ports.PessimisticRollbackRequest:
-		c.release = *r
-		c.release.Keys = c.list(r.Keys)
-		return &c.release
-	case *ports.CheckSecondaryLocksRequest:
-		c.secondary = *r
-		c.secondary.Keys = c.list(r.Keys)
-		return &c.secondary
-	case *ports.PessimisticLockRequest:
-		c.lock = *r
-		c.lock.Primary, c.lock.Mutations = c.bytes(r.Primary), c.mutationList(r.Mutations)
-		return &c.lock
-	case *ports.ScanLockRequest:
-		c.scanLock = *r
-		c.scanLock.Range = c.interval(r.Range)
-		return &c.scanLock
 	}
 	return c.setRaw(req)
 }
@@ -188,26 +160,14 @@ func (c *requestCopy) setRaw(req ports.Request) ports.Request {
 		raw.delete = *r
 		raw.delete.Key = c.bytes(r.Key)
 		return &raw.delete
-	case *ports.RawBatchDeleteRequest:
-		raw.batchDelete = *r
-		raw.batchDelete.Keys = c.list(r.Keys)
-		return &raw.batchDelete
-	case *ports.RawDeleteRangeRequest:
-		raw.deleteRange = *r
-		raw.deleteRange.Range = c.interval(r.Range)
-		return &raw.deleteRange
 	case *ports.RawScanRequest:
 		raw.scan = *r
 		raw.scan.Range = c.interval(r.Range)
 		return &raw.scan
-	case *ports.RawGetKeyTTLRequest:
-		raw.ttl = *r
-		raw.ttl.Key = c.bytes(r.Key)
-		return &raw.ttl
 	case *ports.RawCompareAndSwapRequest:
 		raw.swap = *r
 		raw.swap.Key, raw.swap.Value, raw.swap.Previous = c.bytes(r.Key), c.bytes(r.Value), c.bytes(r.Previous)
 		return &raw.swap
 	}
-	return nil
+	return copyRare(req)
 }

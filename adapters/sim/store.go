@@ -118,21 +118,7 @@ func (w *World) inRegion(r *region, req ports.Request) bool {
 		}
 		return x.Touches(q.Range.Start, false)
 	case *ports.PrewriteRequest:
-		for i := range q.Mutations {
-			if !x.Contains(q.Mutations[i].Key) {
-				return false
-			}
-		}
-	case *ports.PessimisticLockRequest:
-		for i := range q.Mutations {
-			if !x.Contains(q.Mutations[i].Key) {
-				return false
-			}
-		}
-	case *ports.ScanLockRequest:
-		return x.Touches(q.Range.Start, false)
-	case *ports.CheckSecondaryLocksRequest:
-		return all(q.Keys, x.Contains)
+		return allMutations(q.Mutations, x)
 	case *ports.CommitRequest:
 		return all(q.Keys, x.Contains)
 	case *ports.BatchRollbackRequest:
@@ -141,14 +127,8 @@ func (w *World) inRegion(r *region, req ports.Request) bool {
 		return x.Contains(q.Primary)
 	case *ports.ResolveLockRequest:
 		return all(q.Keys, x.Contains)
-	case *ports.TxnHeartBeatRequest:
-		return x.Contains(q.Primary)
-	case *ports.PessimisticRollbackRequest:
-		return all(q.Keys, x.Contains)
-	default:
-		return rawInRegion(x, req)
 	}
-	return true
+	return rawInRegion(x, req)
 }
 
 func rawInRegion(x mvcc.Extent, req ports.Request) bool {
@@ -181,10 +161,19 @@ func rawInRegion(x mvcc.Extent, req ports.Request) bool {
 			return x.TouchesRaw(q.Range.End, true)
 		}
 		return x.TouchesRaw(q.Range.Start, false)
-	case *ports.RawGetKeyTTLRequest:
-		return x.ContainsRaw(q.Key)
 	case *ports.RawCompareAndSwapRequest:
 		return x.ContainsRaw(q.Key)
+	default:
+		return rareInRegion(x, req)
+	}
+	return true
+}
+
+func allMutations(list []ports.Mutation, x mvcc.Extent) bool {
+	for i := range list {
+		if !x.Contains(list[i].Key) {
+			return false
+		}
 	}
 	return true
 }
@@ -223,15 +212,6 @@ func (w *World) perform(s *store, hdr *ports.Header, req ports.Request, b *reply
 	case *ports.PrewriteRequest:
 		s.observe(q)
 		e.PrewriteOn(mvcc.Terms{MaxTS: s.maxTS, Retry: hdr.IsRetry}, q, &b.prewrite)
-	case *ports.PessimisticLockRequest:
-		s.maxTS = max(s.maxTS, mvcc.ReadTS(q))
-		e.PessimisticLock(q, &b.locking)
-	case *ports.ScanLockRequest:
-		s.snapshot(hdr, q.MaxTS) // raises max_ts (src/storage/mod.rs: scan_lock)
-		e.ScanLock(q, x, &b.scanLock)
-	case *ports.CheckSecondaryLocksRequest:
-		s.maxTS = max(s.maxTS, q.StartTS)
-		e.CheckSecondaryLocks(q, &b.secondary)
 	case *ports.CommitRequest:
 		e.Commit(q, &b.commit)
 	case *ports.BatchRollbackRequest:
@@ -241,12 +221,12 @@ func (w *World) perform(s *store, hdr *ports.Header, req ports.Request, b *reply
 		e.CheckTxnStatus(q, &b.status)
 	case *ports.ResolveLockRequest:
 		e.ResolveLock(q, x, &b.resolve)
-	case *ports.TxnHeartBeatRequest:
-		e.TxnHeartBeat(q, &b.heartbeat)
-	case *ports.PessimisticRollbackRequest:
-		e.PessimisticRollback(q, x, &b.release)
 	default:
-		w.performRaw(req, x, b)
+		if b.rare != nil {
+			w.performRare(s, hdr, x, req, b.rare)
+		} else {
+			w.performRaw(req, x, b)
+		}
 	}
 }
 
@@ -267,8 +247,13 @@ func (s *store) observe(q *ports.PrewriteRequest) {
 	}
 }
 
+// raw is the raw data as it is now.
+func (w *World) raw() mvcc.Raw {
+	return w.engine.Raw(uint64(w.wallClock().Unix()))
+}
+
 func (w *World) performRaw(req ports.Request, x mvcc.Extent, b *replyBuffer) {
-	e := w.engine.Raw(uint64(w.wallClock().Unix()))
+	e := w.raw()
 	switch q := req.(type) {
 	case *ports.RawGetRequest:
 		e.Get(q, &b.rawGet)
@@ -286,8 +271,6 @@ func (w *World) performRaw(req ports.Request, x mvcc.Extent, b *replyBuffer) {
 		e.DeleteRange(q, x, &b.rawWrite)
 	case *ports.RawScanRequest:
 		e.Scan(q, x, &b.rawScan)
-	case *ports.RawGetKeyTTLRequest:
-		e.GetKeyTTL(q, &b.rawTTL)
 	case *ports.RawCompareAndSwapRequest:
 		e.CompareAndSwap(q, &b.rawSwap)
 	}
