@@ -3,7 +3,7 @@ SHELL       := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 MAKEFLAGS   += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo test sim explore replay mutants cluster bench allocs cover lint fuzz ci
+.PHONY: help demo test sim explore replay mutants conform cluster bench allocs cover lint fuzz ci
 
 SEEDS    ?= 200
 FUZZTIME ?= 20s
@@ -50,8 +50,10 @@ replay:      ## one simulated run again, with its trace: make replay SEED=7
 mutants:     ## bugs of other clients, put back one at a time, are found; QUICK=1 takes every fourth of those found soon
 	@go run ./tests/mutants
 
+conform:     ## the same scripts on the simulated store and on stores that others wrote
+	@go -C tests/cluster run ./conform
+
 cluster:     ## build and start real servers, end-to-end tests and bank on them; QUICK=1 is the short form
-	@go -C tests/cluster test -count=1 ./conform
 	@go -C tests/cluster run ./run
 
 bench:       ## this client, client-go and the hand-written limit on the same real servers

@@ -3,8 +3,10 @@ module github.com/tikvx/tikvx/tests/cluster
 go 1.25.12
 
 require (
+	github.com/pingcap/kvproto v0.0.0-20260724054804-059694ae4472
 	github.com/tikvx/tikvx v0.0.0
 	github.com/tikvx/tikvx/tests/workload v0.0.0
+	google.golang.org/grpc v1.82.1
 )
 
 require (
@@ -18,7 +20,6 @@ require (
 	github.com/opentracing/opentracing-go v1.2.0 // indirect
 	github.com/pingcap/errors v0.11.5-0.20211224045212-9687c2b0f87c // indirect
 	github.com/pingcap/failpoint v0.0.0-20240528011301-b51a646c7c86 // indirect
-	github.com/pingcap/kvproto v0.0.0-20260724054804-059694ae4472 // indirect
 	github.com/pingcap/log v1.1.1-0.20221110025148-ca232912c9f3 // indirect
 	github.com/pmezard/go-difflib v1.0.0 // indirect
 	github.com/prometheus/client_golang v1.20.5 // indirect
@@ -34,7 +35,6 @@ require (
 	golang.org/x/sys v0.46.0 // indirect
 	golang.org/x/text v0.39.0 // indirect
 	google.golang.org/genproto/googleapis/rpc v0.0.0-20260414002931-afd174a4e478 // indirect
-	google.golang.org/grpc v1.82.1 // indirect
 	google.golang.org/protobuf v1.36.11 // indirect
 	gopkg.in/natefinch/lumberjack.v2 v2.2.1 // indirect
 )

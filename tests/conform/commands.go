@@ -114,7 +114,8 @@ func prewrite(a *args) ([]byte, ports.Request) {
 		f, options := cutOptions(f)
 		kind, ok := kinds[f[0]]
 		if !ok || len(f) < 2 {
-			a.d.Fatalf(a.t, "mutation %q", f)
+			a.fail("mutation %q", f)
+			break
 		}
 		m := ports.Mutation{Kind: kind, Key: []byte(a.prefix + f[1])}
 		if len(f) > 2 {

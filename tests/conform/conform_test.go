@@ -1,54 +1,35 @@
 package conform_test
 
 import (
+	"path"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/tikvx/tikvx/adapters/sim"
-	"github.com/tikvx/tikvx/core/key"
-	"github.com/tikvx/tikvx/ports"
 	"github.com/tikvx/tikvx/tests/conform"
 )
 
-func TestTxnScriptsOnTheSimulator(t *testing.T) {
-	counts := conform.Run(t, "testdata/txn", "sim", simulated(t, false))
-	require.NotZero(t, counts.Commands)
-	t.Logf("conform: sim commands=%d explained=%d", counts.Commands, counts.Explained)
-}
+func TestTxnScriptsOnTheSimulator(t *testing.T) { play(t, "testdata/txn", false) }
 
-// What today's client does not send; real stores play a part of it.
-func TestStoreScriptsOnTheSimulator(t *testing.T) {
-	counts := conform.Run(t, "testdata/store", "sim", simulated(t, false))
-	require.NotZero(t, counts.Commands)
-}
+// What today's client does not send.
+func TestStoreScriptsOnTheSimulator(t *testing.T) { play(t, "testdata/store", false) }
 
-func TestRawScriptsOnTheSimulator(t *testing.T) {
-	counts := conform.Run(t, "testdata/raw", "sim", simulated(t, true))
-	require.NotZero(t, counts.Commands)
-	t.Logf("conform: sim commands=%d explained=%d", counts.Commands, counts.Explained)
-}
+func TestRawScriptsOnTheSimulator(t *testing.T) { play(t, "testdata/raw", true) }
 
-func simulated(t *testing.T, raw bool) *conform.Target {
-	w, err := sim.New(sim.Config{RawKeys: raw})
+func play(t *testing.T, folder string, raw bool) {
+	scripts, err := conform.Scripts(folder)
 	require.NoError(t, err)
-	t.Cleanup(w.Close)
-	client := w.Client("conform")
-	codec := key.Codec{Mode: key.Txn}
-	if raw {
-		codec.Mode = key.Raw
-	}
-	return &conform.Target{
-		Name: "sim", Network: client, Placement: client, Now: client.Now, Codec: codec,
-		Wait: func(answer <-chan ports.Event) ports.Event {
-			for w.Step() {
-				select {
-				case ev := <-answer:
-					return ev
-				default:
-				}
+	require.NotEmpty(t, scripts)
+	for _, s := range scripts {
+		t.Run(path.Base(s.Name), func(t *testing.T) {
+			target, end, err := conform.Simulated(raw)
+			require.NoError(t, err)
+			defer end()
+			played := s.Play(target, nil)
+			require.NotZero(t, played.Commands)
+			for _, w := range played.Wrong {
+				t.Error(w)
 			}
-			return ports.Event{Kind: ports.EventLost, Cause: ports.Cause{Text: "the world stands still"}}
-		},
+		})
 	}
 }

@@ -54,15 +54,15 @@ func format(reply ports.Reply) string {
 func raw(b *strings.Builder, reply ports.Reply) {
 	switch r := reply.(type) {
 	case *ports.RawGetReply:
-		text(b, r.Text, func() { point(b, nil, r.NotFound, r.Value) })
+		unless(b, r.Text, func() { point(b, nil, r.NotFound, r.Value) })
 	case *ports.RawBatchGetReply:
 		many(b, nil, r.Pairs)
 	case *ports.RawScanReply:
 		many(b, nil, r.Pairs)
 	case *ports.RawWriteReply:
-		text(b, r.Text, func() { b.WriteString("ok\n") })
+		unless(b, r.Text, func() { b.WriteString("ok\n") })
 	case *ports.RawGetKeyTTLReply:
-		text(b, r.Text, func() {
+		unless(b, r.Text, func() {
 			if r.NotFound {
 				b.WriteString("not found\n")
 				return
@@ -70,7 +70,7 @@ func raw(b *strings.Builder, reply ports.Reply) {
 			fmt.Fprintf(b, "ttl=%d\n", r.TTL)
 		})
 	case *ports.RawCompareAndSwapReply:
-		text(b, r.Text, func() { swap(b, r) })
+		unless(b, r.Text, func() { swap(b, r) })
 	default:
 		fmt.Fprintf(b, "unexpected %T\n", reply)
 	}
@@ -78,14 +78,17 @@ func raw(b *strings.Builder, reply ports.Reply) {
 
 func swap(b *strings.Builder, r *ports.RawCompareAndSwapReply) {
 	fmt.Fprintf(b, "swapped=%v ", r.Succeeded)
-	if r.PreviousAbsent {
+	switch {
+	case r.PreviousAbsent:
 		b.WriteString("was absent\n")
-		return
+	case len(r.Previous) == 0:
+		b.WriteString("was (empty)\n")
+	default:
+		fmt.Fprintf(b, "was %s\n", r.Previous)
 	}
-	fmt.Fprintf(b, "was %s\n", r.Previous)
 }
 
-func text(b *strings.Builder, failure string, ok func()) {
+func unless(b *strings.Builder, failure string, ok func()) {
 	if failure != "" {
 		b.WriteString("refused\n")
 		return
@@ -99,6 +102,8 @@ func point(b *strings.Builder, err *ports.KeyError, absent bool, value []byte) {
 		verdict(b, err)
 	case absent:
 		b.WriteString("not found\n")
+	case len(value) == 0:
+		b.WriteString("(empty)\n")
 	default:
 		fmt.Fprintf(b, "%s\n", value)
 	}

@@ -23,12 +23,6 @@ type Target struct {
 	Codec key.Codec
 }
 
-// Sender sends one request to the region that holds a key and returns the region's
-// answer.
-type Sender interface {
-	Do(k []byte, header ports.Header, req ports.Request) (ports.Reply, error)
-}
-
 // attempts bounds how often a request is sent again after a region error; a new
 // cluster takes a while to know its leaders.
 const (
@@ -36,24 +30,49 @@ const (
 	patience = 10 * time.Second
 )
 
-// Do implements [Sender].
-func (t *Target) Do(k []byte, header ports.Header, req ports.Request) (ports.Reply, error) {
+// pending is a request that may not have been answered yet.
+type pending struct {
+	target *Target
+	first  []byte
+	header ports.Header
+	req    ports.Request
+	answer mailbox
+	err    error
+}
+
+// send sends one request to the region that holds a key.
+func (t *Target) send(first []byte, header ports.Header, req ports.Request) *pending {
+	p := &pending{target: t, first: first, header: header, req: req}
+	p.submit()
+	return p
+}
+
+func (p *pending) submit() {
+	to, err := p.target.locate(p.first, &p.header)
+	if p.err = err; err != nil {
+		return
+	}
+	p.answer = make(mailbox, 1)
+	t := p.target
+	t.Network.Submit(to, &p.header, p.req, t.Now().Add(patience), ports.Tok{Gen: 1}, p.answer)
+}
+
+// receive waits for the region's answer; after a region error it asks again.
+func (p *pending) receive() (ports.Reply, error) {
 	var last error
 	for range attempts {
-		to, err := t.locate(k, &header)
-		if err != nil {
-			return nil, err
+		if p.err != nil {
+			return nil, p.err
 		}
-		answer := make(mailbox, 1)
-		t.Network.Submit(to, &header, req, t.Now().Add(patience), ports.Tok{Gen: 1}, answer)
-		ev := t.Wait(answer)
+		ev := p.target.Wait(p.answer)
 		switch {
 		case ev.Kind != ports.EventReply:
-			return nil, fmt.Errorf("no reply: %s", ev.Cause.Text)
+			return nil, errors.New(ev.Cause.Text)
 		case ev.Reply.Region() == nil:
 			return ev.Reply, nil
 		}
 		last = fmt.Errorf("region error %d: %s", ev.Reply.Region().Kind, ev.Reply.Region().Text)
+		p.submit()
 	}
 	return nil, last
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -18,6 +19,9 @@ type Cluster struct {
 	dir    string
 }
 
+// unistoreRegions is how many regions unistore makes of an empty cluster.
+const unistoreRegions = 5
+
 // StartUnistore starts a PD with one unistore. Data and logs live in dir.
 func StartUnistore(ctx context.Context, b Binaries, dir string) (*Cluster, error) {
 	c, err := startPD(ctx, b, dir)
@@ -28,7 +32,15 @@ func StartUnistore(ctx context.Context, b Binaries, dir string) (*Cluster, error
 		return exec.Command(b.Unistore, "-pd", c.PD.Address, "-addr", address, "-data-dir", data)
 	})
 	if err == nil {
-		err = await(ctx, "unistore serves "+store.Address, func() (bool, error) { return c.hasRegions(1, 1) })
+		err = await(ctx, "PD knows the regions of "+store.Address, func() (bool, error) {
+			if err := c.fallen(); err != nil {
+				return false, err
+			}
+			return c.hasRegions(unistoreRegions, 1)
+		})
+	}
+	if err == nil {
+		err = c.awaitStores(ctx)
 	}
 	if err != nil {
 		c.Close()
@@ -100,7 +112,31 @@ func (c *Cluster) addRaftStores(ctx context.Context, b Binaries) error {
 	if err != nil {
 		return err
 	}
-	return c.AwaitReplicas(ctx)
+	if err := c.AwaitReplicas(ctx); err != nil {
+		return err
+	}
+	return c.awaitStores(ctx)
+}
+
+// awaitStores waits until every store accepts connections: PD hears of its regions
+// before it listens.
+func (c *Cluster) awaitStores(ctx context.Context) error {
+	for _, s := range c.Stores {
+		err := await(ctx, s.Name+" listens at "+s.Address, func() (bool, error) {
+			if err := c.fallen(); err != nil {
+				return false, err
+			}
+			conn, err := net.Dial("tcp", s.Address)
+			if err != nil {
+				return false, err
+			}
+			return true, conn.Close()
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // AwaitReplicas waits until every region has three replicas and a leader, and fails
@@ -132,16 +168,27 @@ func (c *Cluster) Close() {
 	c.PD.Kill()
 }
 
-// AwaitPD waits until PD has a leader again, after a restart.
+// AwaitPD waits until PD gives out timestamps, also after a restart: it has a leader
+// then, and that one serves.
 func (c *Cluster) AwaitPD(ctx context.Context) error {
-	return await(ctx, "PD has a leader", func() (bool, error) {
+	return await(ctx, "PD gives out timestamps", func() (bool, error) {
+		if c.PD.Exited() {
+			return false, permanent{fmt.Errorf("%s has ended; see %s", c.PD.Name, c.PD.logs)}
+		}
 		var members struct {
+			Header struct {
+				ClusterID uint64 `json:"cluster_id"`
+			} `json:"header"`
 			Leader struct {
 				Name string `json:"name"`
 			} `json:"leader"`
 		}
 		err := c.api(ctx, http.MethodGet, "members", nil, &members)
-		return members.Leader.Name != "", err
+		if err != nil || members.Leader.Name == "" {
+			return false, err
+		}
+		err = c.timestamp(ctx, members.Header.ClusterID)
+		return err == nil, err
 	})
 }
 

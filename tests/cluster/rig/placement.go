@@ -4,10 +4,15 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"time"
+
+	"github.com/pingcap/kvproto/pkg/pdpb"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
 )
 
 // region is what PD's HTTP interface tells of a region.
@@ -59,6 +64,30 @@ func (c *Cluster) api(ctx context.Context, method, path string, body, answer any
 		return nil
 	}
 	return json.Unmarshal(text, answer)
+}
+
+// timestamp asks PD for one over gRPC, as clients do.
+func (c *Cluster) timestamp(ctx context.Context, cluster uint64) error {
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	conn, err := grpc.NewClient("passthrough:///"+c.PD.Address, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		return err
+	}
+	defer conn.Close() //nolint:errcheck // one call only
+	stream, err := pdpb.NewPDClient(conn).Tso(ctx)
+	if err != nil {
+		return err
+	}
+	err = stream.Send(&pdpb.TsoRequest{Header: &pdpb.RequestHeader{ClusterId: cluster}, Count: 1})
+	if err != nil {
+		return err
+	}
+	reply, err := stream.Recv()
+	if err == nil && reply.GetHeader().GetError() != nil {
+		err = errors.New(reply.GetHeader().GetError().GetMessage())
+	}
+	return err
 }
 
 func (c *Cluster) regions(ctx context.Context) ([]region, error) {

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"flag"
 	"log"
 	"net"
@@ -15,6 +16,8 @@ import (
 	"github.com/pingcap/tidb/pkg/store/mockstore/unistore/pd"
 	"github.com/pingcap/tidb/pkg/store/mockstore/unistore/server"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 )
 
 func main() {
@@ -44,7 +47,7 @@ func main() {
 	if err != nil {
 		log.Fatal("listen: ", err)
 	}
-	rpc := grpc.NewServer(grpc.MaxRecvMsgSize(64 << 20))
+	rpc := grpc.NewServer(grpc.MaxRecvMsgSize(64<<20), grpc.UnaryInterceptor(survive))
 	tikvpb.RegisterTikvServer(rpc, store)
 	stop := make(chan os.Signal, 1)
 	signal.Notify(stop, syscall.SIGTERM, os.Interrupt)
@@ -55,4 +58,17 @@ func main() {
 	if err := rpc.Serve(listener); err != nil {
 		log.Fatal("serve: ", err)
 	}
+}
+
+// survive answers a call of which unistore would die.
+func survive(
+	ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler,
+) (reply any, err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			log.Print("died of a request: ", cause)
+			err = status.Errorf(codes.Internal, "died of it: %v", cause)
+		}
+	}()
+	return handler(ctx, req)
 }
