@@ -11,3 +11,13 @@ type Boring struct{}
 
 // Choose implements [Chooser].
 func (Boring) Choose(Site, int) int { return 0 }
+
+// ChooserFunc is a function as a chooser, for whoever has choices from elsewhere: a property draws them with
+//
+//	sim.ChooserFunc(func(site sim.Site, n int) int { return rapid.IntRange(0, n-1).Draw(t, site.String()) })
+//
+// and what it finds shrinks to few decisions.
+type ChooserFunc func(site Site, n int) int
+
+// Choose implements [Chooser].
+func (f ChooserFunc) Choose(site Site, n int) int { return f(site, n) }

@@ -33,25 +33,51 @@ const (
 )
 
 // weather is what can go wrong in a run. Of eight seeds one has no faults, one faults that cost nothing but time, and
-// one loses stores, one at a time: nothing may fail there, nor anywhere after the audit.
+// one loses stores, one at a time: nothing may fail there, nor anywhere after the audit. Of sixteen one has few faults,
+// at points drawn before the run, in a calm that lets each of them have all its consequences ([sim.PCT]).
 type weather struct {
 	faults sim.FaultSet
 	// patience is what a step may take, and then must have succeeded; 0: steps may fail.
-	patience, lasts time.Duration
+	patience time.Duration
+	// lasts is how long the faults happen.
+	lasts time.Duration
+	// depth is the number of points at which something goes wrong; 0: everywhere, at rates that the seed is dealt.
+	depth int
 }
 
 func weatherOf(seed uint64) weather {
-	switch seed % 8 {
-	case 7:
-		return weather{0, time.Second, turmoil / 20}
-	case 5:
-		return weather{sim.FaultsOf(sim.FaultCrash, sim.FaultHang, sim.FaultMove, sim.FaultTransfer), 12 * time.Second,
-			turmoil / 2}
-	case 3:
-		return weather{sim.FaultsOf(sim.FaultDuplicate, sim.FaultLateDuplicate, sim.FaultSplit, sim.FaultTransfer,
-			sim.FaultOracleGap, sim.FaultStalePD, sim.FaultGapPD), 3 * time.Second, turmoil / 4}
+	switch seed % 16 {
+	case 7, 15:
+		return weather{patience: time.Second, lasts: turmoil / 20}
+	case 5, 13:
+		return weather{patience: 12 * time.Second, lasts: turmoil / 2,
+			faults: sim.FaultsOf(sim.FaultCrash, sim.FaultHang, sim.FaultMove, sim.FaultTransfer)}
+	case 3, 11:
+		return weather{patience: 3 * time.Second, lasts: turmoil / 4,
+			faults: sim.FaultsOf(sim.FaultDuplicate, sim.FaultLateDuplicate, sim.FaultSplit, sim.FaultTransfer,
+				sim.FaultOracleGap, sim.FaultStalePD, sim.FaultGapPD)}
+	case 4:
+		return weather{lasts: turmoil / 10, faults: sim.AllFaults, depth: 2 + int(seed/16%7)}
 	}
-	return weather{faults: sim.AllFaults}
+	return weather{faults: sim.AllFaults, lasts: turmoil}
+}
+
+// questions is about how often a run of few faults asks a site.
+const questions = 1 << 13
+
+// dealt is a chooser that says what a run was dealt.
+type dealt interface {
+	sim.Chooser
+	fmt.Stringer
+}
+
+// chooser returns what decides the run of a seed, and the faults that can happen.
+func (w *weather) chooser(seed uint64) (dealt, sim.FaultSet) {
+	if w.depth > 0 {
+		return sim.NewPCT(seed, w.depth, questions, w.faults), w.faults
+	}
+	swarm := sim.NewSwarm(seed, w.faults)
+	return swarm, swarm.Faults()
 }
 
 // Enough is the number of seeds from which every fault must have happened.
@@ -163,10 +189,10 @@ type simulation struct {
 
 func (r *simulation) prepare(trace io.Writer, wrap func(sim.Chooser) sim.Chooser) error {
 	r.weather = weatherOf(r.report.Seed)
-	chooser := sim.NewSwarm(r.report.Seed, r.weather.faults)
+	chooser, faults := r.weather.chooser(r.report.Seed)
 	r.report.Dealt = chooser.String()
 	world, err := sim.New(sim.Config{
-		Seed: r.report.Seed, Chooser: wrap(chooser), Faults: chooser.Faults(), Splits: r.workload.Splits(),
+		Seed: r.report.Seed, Chooser: wrap(chooser), Faults: faults, Splits: r.workload.Splits(),
 		Stores:  3 + int(r.report.Seed%3),
 		RawKeys: r.workload.RawKeys(), Trace: trace,
 	})
@@ -183,10 +209,7 @@ func (r *simulation) prepare(trace io.Writer, wrap func(sim.Chooser) sim.Chooser
 // turmoil lets the clients work while everything goes wrong. One of them crashes.
 func (r *simulation) turmoil() {
 	w := r.world
-	end := w.Now().Add(turmoil)
-	if r.weather.patience > 0 {
-		end = w.Now().Add(r.weather.lasts) // much happens where little goes wrong
-	}
+	end := w.Now().Add(r.weather.lasts) // much happens where little goes wrong
 	for c := range clients {
 		db, process := r.open(fmt.Sprintf("c%d", c+1), r.report.Seed+uint64(c))
 		var own []*sim.Task
@@ -196,7 +219,7 @@ func (r *simulation) turmoil() {
 		}
 		r.tasks = append(r.tasks, own...)
 		if c == clients-1 && r.weather.patience == 0 {
-			at := w.Now().Add(turmoil/4 + time.Duration(w.Choose(sim.SiteWorkload, 64))*turmoil/128)
+			at := w.Now().Add(r.weather.lasts/4 + time.Duration(w.Choose(sim.SiteWorkload, 64))*r.weather.lasts/128)
 			w.After(at, func() {
 				process.Crash()
 				r.observer.met(MarkCrashLeftLocks, len(w.Locks()) > 0)
