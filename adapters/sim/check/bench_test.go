@@ -25,7 +25,8 @@ func BenchmarkHistory(b *testing.B) {
 		key, receipt := keys[i%len(keys)], fmt.Sprintf("receipt/%d", i)
 		h.Reads = append(h.Reads, check.Read{TS: start, Key: key, Found: values[key] != "", Value: values[key]})
 		h.Txns = append(h.Txns, check.Txn{
-			Start: start, Receipt: receipt, Outcome: check.Committed, Began: ports.Instant(start), Ended: ports.Instant(start + 9),
+			Start: start, Receipt: receipt, Outcome: check.Committed,
+			Began: ports.Instant(start), Ended: ports.Instant(start + 9),
 		})
 		store.versions[key] = append(store.versions[key], one(start, start+1, receipt))
 		store.versions[receipt] = []check.Version{one(start, start+1, "r")}

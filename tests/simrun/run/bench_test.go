@@ -35,7 +35,7 @@ func transact(b *testing.B, n int, seed uint64) uint64 {
 	w, err := sim.New(sim.Config{Seed: seed, Splits: [][]byte{[]byte("key/5"), []byte("receipt/")}})
 	require.NoError(b, err)
 	defer w.Close()
-	o, triples := observe(w), Coverage{}
+	o, triples := observe(w), &visits{}
 	var h check.History
 	done := 0
 	for c := range clients {

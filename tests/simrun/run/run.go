@@ -152,7 +152,7 @@ func (r *simulation) conclude() {
 	if s, ok := r.workload.(*load.SkewLoad); ok {
 		marks[MarkSkew] = uint64(s.Seen)
 	}
-	r.report.Tally, r.report.Marks, r.report.Triples = tally, *marks, r.triples
+	r.report.Tally, r.report.Marks, r.report.Triples = tally, *marks, r.triples.coverage()
 	r.report.Needed = r.observer.invariants.Amplification()
 	r.report.Wrong = append(r.report.Wrong, r.observer.invariants.Wrong()...)
 }
@@ -179,7 +179,7 @@ type simulation struct {
 	knobs    sm.Knobs
 	// observer and triples watch everything.
 	observer *observer
-	triples  Coverage
+	triples  visits
 	tasks    []*sim.Task
 	users    map[string]*load.Task
 	opened   []opened
@@ -200,7 +200,7 @@ func (r *simulation) prepare(trace io.Writer, wrap func(sim.Chooser) sim.Chooser
 		return err
 	}
 	r.world, r.users, r.crashed = world, map[string]*load.Task{}, map[*sim.Task]bool{}
-	r.observer, r.triples = observe(world), Coverage{}
+	r.observer = observe(world)
 	r.observer.patient = r.weather.patience > 0
 	r.knobs = knobs(world)
 	return nil
@@ -394,7 +394,7 @@ func (r *simulation) settle() {
 
 // open adds a client; a world in which that fails was not made by this package.
 func (r *simulation) open(name string, seed uint64) (*app.Client, *sim.Client) {
-	db, process, err := embed.Tasks(r.world, name, seed, app.WithKnobs(r.knobs), app.WithVisitor(r.triples))
+	db, process, err := embed.Tasks(r.world, name, seed, app.WithKnobs(r.knobs), app.WithVisitor(&r.triples))
 	if err != nil {
 		panic(err)
 	}
