@@ -26,6 +26,10 @@ type Config struct {
 	// Keyspaces are those that PD knows beside the default one, whose id is 0. Their transactional keys lie in regions of
 	// their own from the beginning.
 	Keyspaces []ports.Keyspace
+	// GCLife, when set, lets somebody collect garbage until [World.Heal]: every half of it, the safe points of the null
+	// keyspace are moved to where the clock was GCLife ago, or less far when a barrier or a lock is in the way. It is no
+	// class of faults, because a client that does not ask for safe points is wronged by it.
+	GCLife time.Duration
 	// Faults are the classes of faults that may happen; the zero set allows none. They begin at once and end at
 	// [World.Heal].
 	Faults FaultSet
@@ -56,7 +60,7 @@ func (c *Config) complete() error {
 	if c.Stores < 0 || c.Stores > 64 {
 		return fmt.Errorf("%w: %d stores", ErrConfig, c.Stores)
 	}
-	if c.Disturbance < 0 || c.Epoch < 0 {
+	if c.Disturbance < 0 || c.Epoch < 0 || c.GCLife < 0 {
 		return fmt.Errorf("%w: a time below zero", ErrConfig)
 	}
 	for i := range c.Splits {

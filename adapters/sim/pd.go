@@ -23,6 +23,8 @@ type driver struct {
 	// states are the GC states of keyspaces, global the barriers of all of them.
 	states []*gcState
 	global barriers
+	// compacting: stores are about to drop garbage.
+	compacting bool
 	// operators are what is being done to regions.
 	operators []operator
 }

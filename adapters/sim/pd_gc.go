@@ -159,6 +159,7 @@ func (w *World) advanceTxnSafePoint(req *ports.AdminRequest, a *ports.AdminReply
 	a.Old = s.txn
 	s.txn = max(s.txn, target)
 	a.New = s.txn
+	w.safePointMoved(s)
 }
 
 func (w *World) advanceGCSafePoint(req *ports.AdminRequest, a *ports.AdminReply) {
@@ -173,6 +174,7 @@ func (w *World) advanceGCSafePoint(req *ports.AdminRequest, a *ports.AdminReply)
 	default:
 		a.Old, a.New = s.gc, req.TS
 		s.gc = req.TS
+		w.safePointMoved(s)
 	}
 }
 

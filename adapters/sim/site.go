@@ -51,6 +51,8 @@ const (
 	// has more of what it lacks.
 	SiteMovePeer
 	SiteCatchUp
+	// SiteCompaction picks what of a region's garbage is dropped: 0 nothing yet, 1 versions, 2 deletions, too.
+	SiteCompaction
 	numSites
 )
 
@@ -61,7 +63,7 @@ var siteNames = [numSites]string{
 	"delay", "execute", "oracle-delay", "election", "candidate", "hint",
 	"request-lost", "reply-lost", "duplicate", "slow", "reset", "dial", "busy", "stale-command",
 	"oracle-gap", "oracle-slow", "stale-pd", "gap-pd", "disturb", "victim", "outage", "split", "workload", "scatter",
-	"merge", "move-peer", "catch-up",
+	"merge", "move-peer", "catch-up", "compaction",
 }
 
 // String returns the site's name.

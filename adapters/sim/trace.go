@@ -40,6 +40,7 @@ const (
 	noteMergedBack
 	notePeers
 	noteReady
+	noteCompact
 )
 
 // note adds to the hash what happened; the trace has its own words for it.
@@ -77,6 +78,8 @@ func (w *World) line(n note, a, b, c uint64) {
 		w.printf("%s ← PD: %d regions, %d stores", w.clients[a-1].name, b, c)
 	case noteRefused:
 		w.printf("%s ← PD: %s", w.clients[a-1].name, causeTexts[b])
+	case noteCompact:
+		w.printf("-- region %d: %d records are garbage", a, b)
 	case noteAdmin:
 		w.printf("      PD is administered: request %d, refusal %d, %s", a, b, formatTS(ports.Timestamp(c)))
 	case noteProbed:

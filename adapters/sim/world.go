@@ -73,6 +73,7 @@ func New(config Config) (*World, error) {
 	w.populate()
 	w.learn()
 	w.disturbLater()
+	w.collectLater()
 	return w, nil
 }
 

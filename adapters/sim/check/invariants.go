@@ -27,7 +27,9 @@ type Invariants struct {
 	// pushed and stops are what readers know of locks, and how often they met them all the same.
 	pushed map[push]bool
 	stops  map[stop]int
-	wrong  []string
+	// safePoints are the GC states that were seen last.
+	safePoints map[ports.KeyspaceID]ports.GCState
+	wrong      []string
 }
 
 // watched is a transaction of which something was seen.
@@ -58,7 +60,7 @@ type watchedKey struct {
 func NewInvariants(data Columns, allocated func() ports.Timestamp) *Invariants {
 	return &Invariants{
 		data: data, allocated: allocated, txns: map[ports.Timestamp]*watched{}, reads: map[string]*ports.Timestamp{},
-		pushed: map[push]bool{}, stops: map[stop]int{},
+		pushed: map[push]bool{}, stops: map[stop]int{}, safePoints: map[ports.KeyspaceID]ports.GCState{},
 	}
 }
 

@@ -72,6 +72,7 @@ func TestRawKeysThatAreTooLarge(t *testing.T) {
 		r.DeleteRange(req, Extent{}, &reply)
 		require.Equal(t, tooLarge, reply.Text)
 	}
+	e = Engine{}
 	var swap ports.RawCompareAndSwapReply
 	r.CompareAndSwap(&ports.RawCompareAndSwapRequest{Key: long, Value: long, PreviousAbsent: true}, &swap)
 	require.True(t, swap.Succeeded)
