@@ -25,10 +25,16 @@ func (e *Engine) Prewrite(req *ports.PrewriteRequest, reply *ports.PrewriteReply
 //
 // A batch whose transaction is found to be committed already is answered without errors: it is a late duplicate.
 func (e *Engine) PrewriteOn(t Terms, req *ports.PrewriteRequest, reply *ports.PrewriteReply) {
-	for _, c := range req.Constraints {
-		if int(c.Index) >= len(req.Mutations) {
-			reply.Errors = append(reply.Errors, *abort("prewrite request invalid: for_update_ts constraint %d", c.Index))
-			return
+	mutations := req.Mutations
+	if req.ForUpdateTS != 0 {
+		// Mutations are paired with their actions, and one that has none is left out (txn/commands/mod.rs:
+		// From<PrewriteRequest>; prewrite.rs: into_prewriter).
+		mutations = mutations[:min(len(mutations), len(req.Actions))]
+		for _, c := range req.Constraints {
+			if int(c.Index) >= len(mutations) {
+				reply.Errors = append(reply.Errors, *abort("prewrite request invalid: for_update_ts constraint %d", c.Index))
+				return
+			}
 		}
 	}
 	p := prewrite{
@@ -36,8 +42,8 @@ func (e *Engine) PrewriteOn(t Terms, req *ports.PrewriteRequest, reply *ports.Pr
 		async: req.UseAsyncCommit, onePC: req.TryOnePC,
 	}
 	reply.Errors = nil
-	for i := range req.Mutations {
-		if p.mutation(e.entry(req.Mutations[i].Key), i) {
+	for i := range mutations {
+		if p.mutation(e.entry(mutations[i].Key), i) {
 			break
 		}
 	}
@@ -165,9 +171,7 @@ func (k *keyPrewrite) take(i int) {
 	if !k.pessimistic() {
 		return
 	}
-	if i < len(k.req.Actions) {
-		k.action = k.req.Actions[i]
-	}
+	k.action = k.req.Actions[i]
 	for _, c := range k.req.Constraints {
 		if int(c.Index) == i {
 			k.constrained, k.expected = true, c.ForUpdateTS

@@ -16,8 +16,12 @@ func puts(keys ...string) []ports.Mutation {
 	return list
 }
 
+// prewriteOn adds the actions of a pessimistic prewrite that the request does not name.
 func prewriteOn(e *Engine, t Terms, req *ports.PrewriteRequest) ports.PrewriteReply {
 	var reply ports.PrewriteReply
+	for req.ForUpdateTS != 0 && len(req.Actions) < len(req.Mutations) {
+		req.Actions = append(req.Actions, ports.SkipPessimisticCheck)
+	}
 	e.PrewriteOn(t, req, &reply)
 	return reply
 }
@@ -167,4 +171,28 @@ func TestSecondaryThatIsNotPrewritten(t *testing.T) {
 	e.PutLock([]byte("b"), Lock{Kind: ports.KindPessimisticLock, StartTS: 20, WithConflict: true})
 	require.EqualValues(t, 30, check("b", 20).CommitTS)
 	require.Nil(t, lockOf(&e, "b"))
+}
+
+// Mutations without an action are not prewritten, and constraints are those of pessimistic transactions only.
+func TestActionsAndConstraints(t *testing.T) {
+	var e Engine
+	req := &ports.PrewriteRequest{
+		Mutations: puts("a", "b"), Primary: []byte("a"), StartTS: 10, ForUpdateTS: 10,
+		Actions: []ports.PessimisticAction{ports.SkipPessimisticCheck},
+	}
+	var reply ports.PrewriteReply
+	e.PrewriteOn(Terms{}, req, &reply)
+	require.Empty(t, reply.Errors)
+	require.NotNil(t, lockOf(&e, "a"))
+	require.Nil(t, lockOf(&e, "b"))
+
+	req.Constraints = []ports.ForUpdateTSConstraint{{Index: 1, ForUpdateTS: 10}}
+	e.PrewriteOn(Terms{}, req, &reply)
+	require.Len(t, reply.Errors, 1)
+
+	reply = prewriteOn(&e, Terms{}, &ports.PrewriteRequest{
+		Mutations: puts("c"), Primary: []byte("c"), StartTS: 20,
+		Constraints: []ports.ForUpdateTSConstraint{{Index: 7, ForUpdateTS: 1}},
+	})
+	require.Empty(t, reply.Errors)
 }

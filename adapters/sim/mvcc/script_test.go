@@ -160,7 +160,10 @@ func (s *script) prewrite() string {
 			m.Value = []byte(words[2])
 		}
 		req.Mutations = append(req.Mutations, m)
-		if req.ForUpdateTS != 0 && !s.d.HasArg("unlocked") {
+		switch {
+		case req.ForUpdateTS != 0 && s.d.HasArg("unlocked"):
+			req.Actions = append(req.Actions, ports.SkipPessimisticCheck)
+		case req.ForUpdateTS != 0:
 			req.Actions = append(req.Actions, ports.DoPessimisticCheck)
 		}
 	}
