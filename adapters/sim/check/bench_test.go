@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tikvx/tikvx/adapters/sim/check"
+	"github.com/tikvx/tikvx/adapters/sim/mvcc"
 	"github.com/tikvx/tikvx/ports"
 )
 
@@ -35,4 +36,23 @@ func BenchmarkHistory(b *testing.B) {
 	b.ReportAllocs()
 	b.ResetTimer()
 	require.Empty(b, h.Wrong(keys, store))
+}
+
+// BenchmarkInvariants watches transactions that write two keys each.
+func BenchmarkInvariants(b *testing.B) {
+	d := newDisk()
+	keys := [][]byte{[]byte("key"), []byte("receipt")}
+	d.Invariants = check.NewInvariants(d, func() ports.Timestamp { return ports.MaxTimestamp - 1 })
+	lock := &mvcc.Lock{Primary: keys[0]}
+	d.locks["key"], d.locks["receipt"] = lock, lock
+	b.ReportAllocs()
+	for i := range b.N {
+		lock.StartTS = ports.Timestamp(10 * (i + 1))
+		q := &ports.PrewriteRequest{Primary: keys[0], StartTS: lock.StartTS, Mutations: []ports.Mutation{
+			{Key: keys[0]}, {Key: keys[1]},
+		}}
+		d.Submitted(q)
+		d.Executed(&ports.Header{}, q, &ports.PrewriteReply{})
+	}
+	require.Empty(b, d.Wrong())
 }

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 
@@ -22,6 +23,7 @@ type Invariants struct {
 	// allocated returns the greatest timestamp of PD.
 	allocated func() ports.Timestamp
 	txns      map[ports.Timestamp]*watched
+	memory    memory
 	// reads are the greatest timestamps at which the keys were read.
 	reads map[string]*ports.Timestamp
 	// pushed and stops are what readers know of locks, and how often they met them all the same.
@@ -35,8 +37,10 @@ type Invariants struct {
 // watched is a transaction of which something was seen.
 type watched struct {
 	start   ports.Timestamp
-	primary string
-	keys    []watchedKey
+	primary []byte
+	// keys begin in few: most transactions have no more.
+	keys []watchedKey
+	few  [2]watchedKey
 	// commit is when it was committed, 0 before.
 	commit ports.Timestamp
 	// least is the greatest least commit timestamp that any of its locks had, forUpdate the greatest of its other
@@ -52,7 +56,7 @@ type watched struct {
 
 // watchedKey is what became of a key of a transaction.
 type watchedKey struct {
-	key                        string
+	key                        []byte
 	locked, committed, aborted bool
 }
 
@@ -77,7 +81,8 @@ func (m *Invariants) report(format string, args ...any) {
 func (m *Invariants) txn(start ports.Timestamp) *watched {
 	t := m.txns[start]
 	if t == nil {
-		t = &watched{start: start}
+		t = m.memory.watched()
+		t.start, t.keys = start, t.few[:0]
 		m.txns[start] = t
 	}
 	return t
@@ -160,11 +165,12 @@ func (m *Invariants) read(hdr *ports.Header, key []byte, ts ports.Timestamp) {
 			return
 		}
 	}
-	if last := m.reads[string(key)]; last == nil {
-		m.reads[string(key)] = &ts
-	} else {
-		*last = max(*last, ts)
+	last := m.reads[string(key)]
+	if last == nil {
+		last = new(ports.Timestamp)
+		m.reads[string(key)] = last
 	}
+	*last = max(*last, ts)
 }
 
 func (m *Invariants) onPrewrite(q *ports.PrewriteRequest) {
@@ -181,9 +187,9 @@ func (m *Invariants) onPrewrite(q *ports.PrewriteRequest) {
 // primaryOf reports a request that names another primary than the one before (12).
 func (m *Invariants) primaryOf(t *watched, primary []byte, what string) {
 	switch {
-	case t.primary == "":
-		t.primary = string(primary)
-	case t.primary != string(primary):
+	case len(t.primary) == 0:
+		t.primary = m.memory.key(primary)
+	case !bytes.Equal(t.primary, primary):
 		m.report("%s of %d names %q as its primary, another %q", what, t.start, primary, t.primary)
 	}
 }
@@ -195,7 +201,7 @@ func (m *Invariants) onStatus(q *ports.CheckTxnStatusRequest, reply ports.Reply)
 	if r, ok := reply.(*ports.CheckTxnStatusReply); !ok || r.Err != nil {
 		return
 	}
-	if t.primary != "" && t.primary != string(q.Primary) && len(t.keys) > 0 {
+	if len(t.primary) > 0 && !bytes.Equal(t.primary, q.Primary) && len(t.keys) > 0 {
 		m.report("status of %d asked at %q, its primary is %q", t.start, q.Primary, t.primary)
 	}
 	m.lookAt(t, q.Primary, false)
@@ -205,13 +211,13 @@ func (m *Invariants) onStatus(q *ports.CheckTxnStatusRequest, reply ports.Reply)
 func (m *Invariants) onResolve(q *ports.ResolveLockRequest) {
 	t := m.txn(q.StartTS)
 	switch {
-	case t.async || t.primary == "":
+	case t.async || len(t.primary) == 0:
 	case q.CommitTS != 0 && q.CommitTS != t.commit:
 		m.report("locks of %d are resolved as committed at %d, it is at %d", t.start, q.CommitTS, t.commit)
 	case q.CommitTS == 0 && t.commit != 0:
 		m.report("locks of %d are resolved as rolled back, it is committed at %d", t.start, t.commit)
 	case q.CommitTS == 0 && m.holdsPrimary(t) && !slices.ContainsFunc(q.Keys, func(k []byte) bool {
-		return string(k) == t.primary
+		return bytes.Equal(k, t.primary)
 	}):
 		m.report("locks of %d are resolved as rolled back while its primary is locked", t.start)
 	}
@@ -220,25 +226,25 @@ func (m *Invariants) onResolve(q *ports.ResolveLockRequest) {
 		return
 	}
 	for i := range t.keys {
-		m.lookAt(t, []byte(t.keys[i].key), false)
+		m.lookAt(t, t.keys[i].key, false)
 	}
 }
 
 // holdsPrimary reports whether the primary is locked by a prewrite.
 func (m *Invariants) holdsPrimary(t *watched) bool {
-	l := m.data.Lock([]byte(t.primary))
+	l := m.data.Lock(t.primary)
 	return l != nil && l.StartTS == t.start && l.Kind != ports.KindPessimisticLock
 }
 
 func (m *Invariants) look(t *watched, keys [][]byte, prewrite bool) {
 	// The primary first: what follows of the others follows from it.
 	for _, k := range keys {
-		if string(k) == t.primary {
+		if bytes.Equal(k, t.primary) {
 			m.lookAt(t, k, prewrite)
 		}
 	}
 	for _, k := range keys {
-		if string(k) != t.primary {
+		if !bytes.Equal(k, t.primary) {
 			m.lookAt(t, k, prewrite)
 		}
 	}
@@ -246,12 +252,7 @@ func (m *Invariants) look(t *watched, keys [][]byte, prewrite bool) {
 
 // lookAt finds out what has become of a key of a transaction.
 func (m *Invariants) lookAt(t *watched, key []byte, prewrite bool) {
-	at := slices.IndexFunc(t.keys, func(k watchedKey) bool { return k.key == string(key) })
-	if at < 0 {
-		at = len(t.keys)
-		t.keys = append(t.keys, watchedKey{key: string(key)})
-	}
-	k := &t.keys[at]
+	k := m.key(t, key)
 	before := *k
 	k.locked = false
 	if l := m.data.Lock(key); l != nil && l.StartTS == t.start {
@@ -260,7 +261,7 @@ func (m *Invariants) lookAt(t *watched, key []byte, prewrite bool) {
 		t.async = t.async || l.AsyncCommit
 		if k.locked {
 			t.least = max(t.least, l.MinCommitTS)
-			if string(l.Primary) != t.primary && t.primary != "" {
+			if len(t.primary) > 0 && !bytes.Equal(l.Primary, t.primary) {
 				m.report("%q is locked for %d with the primary %q instead of %q", key, t.start, l.Primary, t.primary)
 			}
 		}
@@ -283,6 +284,17 @@ func (m *Invariants) lookAt(t *watched, key []byte, prewrite bool) {
 	if k.locked && k.committed {
 		m.report("%d is committed on %q, and locks it", t.start, key)
 	}
+}
+
+// key returns what is known of a key of a transaction.
+func (m *Invariants) key(t *watched, key []byte) *watchedKey {
+	for i := range t.keys {
+		if k := &t.keys[i]; bytes.Equal(k.key, key) {
+			return k
+		}
+	}
+	t.keys = append(t.keys, watchedKey{key: m.memory.key(key)})
+	return &t.keys[len(t.keys)-1]
 }
 
 // own returns the record of a transaction, nil when there is none.
@@ -312,7 +324,7 @@ func (m *Invariants) onCommitted(t *watched, k *watchedKey, writes []mvcc.Write,
 		m.report("%d is committed at %d: its locks were taken until %d and forbid less than %d", t.start, c, t.forUpdate,
 			t.least)
 	}
-	if last := m.reads[k.key]; last != nil && *last >= c { // 8
+	if last := m.reads[string(k.key)]; last != nil && *last >= c { // 8
 		m.report("%d is committed on %q at %d, which was read at %d", t.start, k.key, c, *last)
 	}
 	if t.aborted { // 3
@@ -338,16 +350,16 @@ func (m *Invariants) onCommitted(t *watched, k *watchedKey, writes []mvcc.Write,
 // decided is called when the first key of a transaction is committed: it is the primary, unless there is no single one
 // that decides, and all others are locked (1).
 func (m *Invariants) decided(t *watched, k *watchedKey, prewrite bool) {
-	if t.primary == "" || t.async || prewrite {
+	if len(t.primary) == 0 || t.async || prewrite {
 		return
 	}
-	if k.key != t.primary {
+	if !bytes.Equal(k.key, t.primary) {
 		m.report("%d is committed on %q before its primary", t.start, k.key)
 	}
 	for i := range t.keys {
 		o := &t.keys[i]
-		if l := m.data.Lock([]byte(o.key)); o.key != k.key && o.locked && (l == nil || l.StartTS != t.start) &&
-			own(m.data.Writes([]byte(o.key)), t.start) == nil {
+		if l := m.data.Lock(o.key); o != k && o.locked && (l == nil || l.StartTS != t.start) &&
+			own(m.data.Writes(o.key), t.start) == nil {
 			m.report("%d is committed, and %q is not locked", t.start, o.key)
 		}
 		if o.aborted {
@@ -362,7 +374,7 @@ func (m *Invariants) onAborted(t *watched, k *watchedKey) {
 	switch {
 	case t.commit != 0:
 		m.report("%d is committed at %d, and rolled back on %q", t.start, t.commit, k.key)
-	case t.primary != "" && k.key != t.primary && !t.async && m.holdsPrimary(t):
+	case len(t.primary) > 0 && !bytes.Equal(k.key, t.primary) && !t.async && m.holdsPrimary(t):
 		m.report("%d is rolled back on %q while its primary is locked", t.start, k.key)
 	}
 }
@@ -423,7 +435,7 @@ func (m *Invariants) AtRest() []string {
 	var wrong []string
 	for _, t := range m.txns {
 		for i := range t.keys {
-			if k := &t.keys[i]; t.commit != 0 && k.locked && own(m.data.Writes([]byte(k.key)), t.start) == nil {
+			if k := &t.keys[i]; t.commit != 0 && k.locked && own(m.data.Writes(k.key), t.start) == nil {
 				wrong = append(wrong, fmt.Sprintf("%d is committed at %d, but not on %q", t.start, t.commit, k.key))
 			}
 		}

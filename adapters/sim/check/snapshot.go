@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"sort"
 
 	"github.com/tikvx/tikvx/ports"
 )
@@ -89,12 +90,12 @@ func Atomic(keys []string, store Store) []string {
 
 // at returns the version that a snapshot shows, false when it shows none.
 func at(versions []Version, ts ports.Timestamp) (Version, bool) {
-	for _, v := range slices.Backward(versions) {
-		if v.Commit <= ts {
-			return v, !v.Deleted
-		}
+	newer := sort.Search(len(versions), func(i int) bool { return versions[i].Commit > ts })
+	if newer == 0 {
+		return Version{}, false
 	}
-	return Version{}, false
+	v := versions[newer-1]
+	return v, !v.Deleted
 }
 
 // known is a store that is asked once for each key; its versions are oldest first.
