@@ -53,6 +53,8 @@ const (
 	happenDisturb
 	happenRestart
 	happenResume
+	// Something happens in a store's process.
+	happenInProcess
 	numHappenings
 )
 

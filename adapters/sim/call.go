@@ -289,9 +289,20 @@ func (w *World) onExecute(h *happening) {
 	}
 	c.underway = c.underway && h.duplicate
 	b := w.newReply()
-	w.serve(h, b)
+	parked := w.serve(h, b)
 	if h.duplicate {
 		w.count(h.fault)
+	}
+	if parked {
+		w.drop(b)
+		return
+	}
+	w.conclude(c, b, h.duplicate)
+}
+
+// conclude answers what was executed, unless nobody waits for it.
+func (w *World) conclude(c *call, b *replyBuffer, duplicate bool) {
+	if duplicate {
 		w.drop(b)
 		return
 	}
@@ -304,8 +315,8 @@ func (w *World) onExecute(h *happening) {
 	c.decided = refused || answered && f == nil && c.req.Verb().Raw()
 }
 
-// serve executes a request, or finds out why not.
-func (w *World) serve(h *happening, b *replyBuffer) {
+// serve executes a request, or finds out why not, and reports whether it waits for a lock: there is no reply then.
+func (w *World) serve(h *happening, b *replyBuffer) (parked bool) {
 	c, s := h.call, h.store
 	header := b.header(c.req.Verb())
 	f := &b.fault
@@ -325,17 +336,24 @@ func (w *World) serve(h *happening, b *replyBuffer) {
 			break
 		}
 		w.perform(s, &c.hdr, c.req, b)
+		if s.waits.takeMet() {
+			w.park(h, b.reply.(*ports.PessimisticLockReply).Errors[0].Lock.Key)
+			w.executed(c, s)
+			return true
+		}
 		w.callNote(noteExecute, c, uint64(s.id))
 		w.monitor.Executed(&c.hdr, c.req, b.reply)
 		w.seal(b)
+		w.wake(s, true)
 		w.executed(c, s)
-		return
+		return false
 	}
 	header.Fault = f
 	w.seal(b)
 	if f.MayBeApplied() {
 		w.doubt(c)
 	}
+	return false
 }
 
 // seal seals a reply; where replies are not used again, nobody changes what they have borrowed either.
@@ -365,8 +383,10 @@ func (w *World) stale(h *happening, f *ports.RegionFault, applied bool) {
 	hdr := c.hdr
 	if r := w.regions.byID[hdr.Region.ID]; r.Leader != 0 && r.Epoch.Version == hdr.Region.Epoch.Version {
 		w.perform(h.store, &hdr, c.req, unseen)
+		h.store.waits.takeMet() // what has met a lock was never proposed
 		w.callNote(noteExecute, c, uint64(h.store.id))
 		w.monitor.Executed(&hdr, c.req, unseen.reply)
+		w.wake(h.store, false)
 	}
 	w.drop(unseen)
 }

@@ -52,10 +52,14 @@ func (w *World) Crash(id ports.StoreID) {
 	s.maxTS = 0
 	for i := range s.backlog {
 		h := &s.backlog[i]
+		if h.kind == happenInProcess {
+			continue
+		}
 		h.call.underway = h.call.underway && (h.duplicate || h.kind == happenDuplicate)
 		w.leave(h.call)
 	}
 	s.backlog = nil
+	w.loseWaits(s)
 	for _, c := range w.clients {
 		for _, l := range c.links {
 			if l.address == s.address {
@@ -99,6 +103,11 @@ func (w *World) Hang(id ports.StoreID) {
 	w.count(FaultHang)
 	w.note(noteHang, uint64(id), 0, 0)
 	s.hung = true
+	for _, l := range s.waits.list {
+		if !l.call.answered() {
+			w.silence(l.call)
+		}
+	}
 	for _, r := range w.regions.ordered {
 		if leader, ok := r.leader(); ok && leader.Store == id {
 			w.elect(r)
@@ -117,8 +126,11 @@ func (w *World) Resume(id ports.StoreID) {
 	backlog := s.backlog
 	s.backlog = nil
 	for i := range backlog {
-		h := w.agenda.add(w.now + executeTime*ports.Instant(1+w.choose(SiteExecute, 8)))
-		*h = backlog[i]
+		at := w.now
+		if backlog[i].kind != happenInProcess {
+			at += executeTime * ports.Instant(1+w.choose(SiteExecute, 8))
+		}
+		*w.agenda.add(at) = backlog[i]
 	}
 }
 

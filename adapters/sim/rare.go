@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/tikvx/tikvx/adapters/sim/mvcc"
 	"github.com/tikvx/tikvx/ports"
@@ -65,7 +66,7 @@ func (w *World) performRare(s *store, hdr *ports.Header, x mvcc.Extent, req port
 		e.CheckSecondaryLocks(q, reply.(*ports.CheckSecondaryLocksReply))
 	case *ports.PessimisticLockRequest:
 		s.maxTS = max(s.maxTS, mvcc.ReadTS(q))
-		e.PessimisticLock(q, reply.(*ports.PessimisticLockReply))
+		s.waits.met = e.PessimisticLock(q, reply.(*ports.PessimisticLockReply)) && q.WaitTimeout >= 0
 	case *ports.ScanLockRequest:
 		s.snapshot(hdr, q.MaxTS) // raises max_ts (src/storage/mod.rs: scan_lock)
 		e.ScanLock(q, x, reply.(*ports.ScanLockReply))
@@ -174,7 +175,7 @@ func describeValue(v reflect.Value) string {
 	case reflect.Pointer:
 		return describeValue(v.Elem())
 	case reflect.Struct:
-		return " (" + describeRare(v)[1:] + ")"
+		return " (" + strings.TrimPrefix(describeRare(v), " ") + ")"
 	case reflect.Slice:
 		text := ""
 		for i := range v.Len() {

@@ -21,6 +21,8 @@ type store struct {
 	backlog []happening
 	// maxTS is the greatest timestamp that was read here (components/concurrency_manager).
 	maxTS ports.Timestamp
+	// waits are the requests that wait here for locks.
+	waits lockWaits
 }
 
 func (w *World) store(id ports.StoreID) *store { return w.stores[id-1] }

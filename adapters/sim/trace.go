@@ -41,6 +41,7 @@ const (
 	notePeers
 	noteReady
 	noteCompact
+	noteWait
 )
 
 // note adds to the hash what happened; the trace has its own words for it.
@@ -141,6 +142,8 @@ func (w *World) callNote(n note, c *call, detail uint64) {
 		w.printf("      s%d takes %d", c.to.Store, c.id)
 	case noteExecute:
 		w.printf("      s%d executes %d", detail, c.id)
+	case noteWait:
+		w.printf("      s%d lets %d wait for a lock", detail, c.id)
 	case noteLost:
 		w.printf("%s ← %d Lost", c.client.name, c.id)
 	case noteUnsent:

@@ -50,6 +50,9 @@ type World struct {
 	// abandoned are addresses at which a store once listened.
 	abandoned        []string
 	lastID, lastCall uint64
+	// deadlocks is the detector; lastWait counts the requests that have waited for locks.
+	deadlocks detection
+	lastWait  uint64
 
 	calls     []*call
 	replies   []*replyBuffer
@@ -137,6 +140,8 @@ func (w *World) stepOther(h *happening) {
 		}
 	case happenRun:
 		h.run()
+	case happenInProcess:
+		w.onInProcess(h)
 	case happenTask:
 		w.resume(h.task)
 	case happenReset:

@@ -131,8 +131,8 @@ func newKeyLock(
 	}
 }
 
-// held handles a key that is locked, and reports whether that was all: whoever joins others goes on like one who locks a
-// free key (acquire_pessimistic_lock.rs: acquire_pessimistic_lock).
+// held handles a key that is locked, and reports whether that was all: whoever joins others goes on like one who locks
+// a free key (acquire_pessimistic_lock.rs: acquire_pessimistic_lock).
 func (k *keyLock) held(l *Lock) (done bool, err *ports.KeyError) {
 	switch {
 	case l.shared == nil && !k.shared:

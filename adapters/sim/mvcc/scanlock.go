@@ -7,8 +7,8 @@ import (
 )
 
 // ScanLock lists locks of every kind in a range, of transactions that began at MaxTS or earlier
-// (src/storage/mod.rs: scan_lock; mvcc/reader/reader.rs: scan_locks_from_storage). Of shared locks each counts, and only
-// those that were asked for are listed.
+// (src/storage/mod.rs: scan_lock; mvcc/reader/reader.rs: scan_locks_from_storage). Of shared locks each counts, and
+// only those that were asked for are listed.
 func (e *Engine) ScanLock(req *ports.ScanLockRequest, x Extent, reply *ports.ScanLockReply) {
 	count := 0
 	scanUp(&e.keys, req.Range, x.Contains, x.txnStart, func(at *entry[columns]) bool {

@@ -211,7 +211,8 @@ func (s *script) lock() string {
 		text += fmt.Sprintf(" %q absent %t", v, reply.NotFounds[i])
 	}
 	for _, r := range reply.Results {
-		text += fmt.Sprintf(" %s %q exists %t", [...]string{"normal", "with conflict", "failed"}[r.Kind], r.Value, r.Existence)
+		kind := [...]string{"normal", "with conflict", "failed"}[r.Kind]
+		text += fmt.Sprintf(" %s %q exists %t", kind, r.Value, r.Existence)
 		if r.ConflictTS != 0 {
 			text += " at " + number(r.ConflictTS)
 		}

@@ -16,8 +16,8 @@ type sharedLocks struct {
 	shrinkOnly bool
 }
 
-// Shared returns the locks of which a set of shared locks consists, nil when it is no set, or no lock. They must not be kept
-// or changed.
+// Shared returns the locks of which a set of shared locks consists, nil when it is no set, or no lock. They must not be
+// kept or changed.
 func (l *Lock) Shared() []Lock {
 	if l == nil || l.shared == nil {
 		return nil
