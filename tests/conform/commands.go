@@ -42,7 +42,7 @@ var commands = map[string]func(a *args) ([]byte, ports.Request){
 		return a.key("primary"), &ports.CheckTxnStatusRequest{
 			Primary: a.key("primary"), LockTS: a.ts("lock"), CallerStartTS: a.ts("caller"), CurrentTS: a.ts("current"),
 			RollbackIfNotExist: a.has("rollback"), ResolvingPessimisticLock: a.has("pessimistic"),
-			VerifyIsPrimary: a.has("verify"),
+			VerifyIsPrimary: a.has("verify"), ForceSyncCommit: a.has("force-sync"),
 		}
 	},
 	"resolve": func(a *args) ([]byte, ports.Request) {
@@ -103,8 +103,11 @@ func prewrite(a *args) ([]byte, ports.Request) {
 		UseAsyncCommit: a.has("async"), Secondaries: a.keys("secondaries"), TryOnePC: a.has("one-pc"),
 		MaxCommitTS: a.ts("max-commit"), ForUpdateTS: a.ts("for-update"),
 	}
-	if a.has("strict") {
+	switch {
+	case a.has("strict"):
 		req.AssertionLevel = ports.AssertionsStrict
+	case a.has("fast"):
+		req.AssertionLevel = ports.AssertionsFast
 	}
 	kinds := map[string]ports.LockKind{
 		"put": ports.KindPut, "delete": ports.KindDelete, "lock": ports.KindLock, "insert": ports.KindInsert,
@@ -122,7 +125,7 @@ func prewrite(a *args) ([]byte, ports.Request) {
 			m.Value = []byte(f[2])
 		}
 		m.Assertion = assertions[options["assert"]]
-		if req.ForUpdateTS != 0 {
+		if req.ForUpdateTS != 0 && uint64(i) < a.number("actions", math.MaxUint64) {
 			req.Actions = append(req.Actions, actions[options["action"]])
 		}
 		if expected := options["expect"]; expected != "" {
