@@ -58,6 +58,11 @@ func (r KeyRange) Contains(key []byte) bool {
 	return bytes.Compare(r.Start, key) <= 0 && (len(r.End) == 0 || bytes.Compare(key, r.End) < 0)
 }
 
+// Overlaps reports whether some key can be in both ranges.
+func (r KeyRange) Overlaps(o KeyRange) bool {
+	return (len(r.End) == 0 || bytes.Compare(o.Start, r.End) < 0) && (len(o.End) == 0 || bytes.Compare(r.Start, o.End) < 0)
+}
+
 // Empty reports whether no key can lie in the range.
 func (r KeyRange) Empty() bool {
 	return len(r.End) > 0 && bytes.Compare(r.Start, r.End) >= 0

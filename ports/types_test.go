@@ -113,3 +113,20 @@ func TestPessimisticLocks(t *testing.T) {
 		require.Equal(t, want, (&ports.Lock{Kind: k}).Pessimistic(), "kind %d", k)
 	}
 }
+
+func TestKeyRangesOverlap(t *testing.T) {
+	span := func(start, end string) ports.KeyRange { return ports.KeyRange{Start: []byte(start), End: []byte(end)} }
+	for _, c := range []struct {
+		a, b ports.KeyRange
+		want bool
+	}{
+		{span("", ""), span("", ""), true},
+		{span("a", "c"), span("b", ""), true},
+		{span("a", "c"), span("c", ""), false},
+		{span("a", "c"), span("", "b"), true},
+		{span("a", ""), span("", "a"), false},
+	} {
+		require.Equal(t, c.want, c.a.Overlaps(c.b))
+		require.Equal(t, c.want, c.b.Overlaps(c.a))
+	}
+}

@@ -284,7 +284,7 @@ func (w *World) onExecute(h *happening) {
 		*w.plan(c, max(w.now, c.link.there)+8*executeTime, happenExecute) = later
 		return
 	}
-	if h.duplicate && c.decided {
+	if h.duplicate && c.decided || c.hdr.ReplicaRead && w.waits(h) {
 		return
 	}
 	c.underway = c.underway && h.duplicate

@@ -42,7 +42,7 @@ func TestRegionErrors(t *testing.T) {
 			}
 			require.Equal(t, c.want, f.Kind)
 			require.Empty(t, s.value(c.key))
-			require.Equal(t, c.want == ports.FaultStoreNotMatch, f.Store == hdr.Peer.Store)
+			require.Equal(t, c.want == ports.FaultStoreNotMatch, f.Store == s.w.regions.ordered[1].Peers[0].Store)
 			require.Equal(t, c.want == ports.FaultEpochNotMatch, len(f.Regions) == 1)
 		})
 	}

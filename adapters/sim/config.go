@@ -36,6 +36,9 @@ type Config struct {
 	// Disturbance is the mean time between two disturbances of the cluster (splits, transfers, crashes, …), 200 ms
 	// when zero. Irrelevant without faults.
 	Disturbance time.Duration
+	// SafeTSInterval is the time between two ticks at which leaders work out up to where stale reads are safe, TiKV's 20 s
+	// when zero (resolved-ts.advance-ts-interval).
+	SafeTSInterval time.Duration
 	// Trace receives one line for each event. Nil: none is formatted; the hash is the same.
 	Trace io.Writer
 	// Epoch is the physical part of the oracle at instant 0, in milliseconds since 1970; zero means 2026-01-01.
@@ -54,13 +57,16 @@ func (c *Config) complete() error {
 	if c.Disturbance == 0 {
 		c.Disturbance = 200 * time.Millisecond
 	}
+	if c.SafeTSInterval == 0 {
+		c.SafeTSInterval = 20 * time.Second
+	}
 	if c.Epoch == 0 {
 		c.Epoch = defaultEpoch
 	}
 	if c.Stores < 0 || c.Stores > 64 {
 		return fmt.Errorf("%w: %d stores", ErrConfig, c.Stores)
 	}
-	if c.Disturbance < 0 || c.Epoch < 0 || c.GCLife < 0 {
+	if c.Disturbance < 0 || c.Epoch < 0 || c.GCLife < 0 || c.SafeTSInterval < 0 {
 		return fmt.Errorf("%w: a time below zero", ErrConfig)
 	}
 	for i := range c.Splits {

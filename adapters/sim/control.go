@@ -179,6 +179,13 @@ func (w *World) Heal() {
 			w.Restart(s.id, "")
 		}
 	}
+	for _, r := range w.regions.ordered {
+		for i := len(r.late) - 1; i >= 0; i-- {
+			if r.late[i].stage == lateBehind {
+				w.onTime(r, r.late[i].peer)
+			}
+		}
+	}
 	w.learn()
 }
 

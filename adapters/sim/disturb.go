@@ -8,7 +8,8 @@ import (
 
 // disturbances are the classes of faults that happen to the cluster and not to a message.
 const disturbances FaultSet = 1<<FaultSplit | 1<<FaultTransfer | 1<<FaultCrash | 1<<FaultMove | 1<<FaultHang |
-	1<<FaultSilentPD | 1<<FaultRestartPD | 1<<FaultMerge | 1<<FaultMovePeer
+	1<<FaultSilentPD | 1<<FaultRestartPD | 1<<FaultMerge | 1<<FaultMovePeer |
+	1<<FaultLag
 
 // disturbLater plans the next disturbance.
 func (w *World) disturbLater() {
@@ -45,6 +46,8 @@ func (w *World) disturb() {
 		w.Transfer(r.ID, r.Peers[w.choose(SiteCandidate, len(r.Peers))].Store)
 	case FaultMerge:
 		w.mergeSomewhere()
+	case FaultLag:
+		w.lagSomewhere()
 	case FaultMovePeer:
 		w.movePeerSomewhere()
 	case FaultCrash, FaultMove, FaultHang:

@@ -16,15 +16,16 @@
 //
 // # What is modelled
 //
-// Data is one engine for all stores: what a leader has executed is applied everywhere, as if every follower were up
-// to date, so that whoever is elected knows everything. A request is executed at one instant, between its arrival and
-// its answer; a store that crashes before has not executed it. Peers with their roles, their changes one by one and in
-// joint consensus, and the time until a new one has its data; epochs, splits, merges with their steps, leaders and
-// their terms, elections, hints, and PD's belated knowledge of all that are modelled; a write whose leader was deposed
-// meanwhile is answered with StaleCommand and is applied, or not. The faults are listed at [Fault].
+// Data is one engine for all stores: what a leader has executed is applied at once, so that whoever is elected knows
+// everything. A request is executed at one instant, between its arrival and its answer; a store that crashes before
+// has not executed it. Peers with their roles, their changes one by one and in joint consensus, and the time until a
+// new one has its data; epochs, splits, merges with their steps, leaders and their terms, elections, hints, and PD's
+// belated knowledge of all that are modelled; a write whose leader was deposed meanwhile is answered with StaleCommand
+// and is applied, or not. A follower that has fallen behind keeps a copy of the data as it was: it serves stale reads
+// from that, up to its safe timestamp, and lets replica reads wait until it has applied what its leader had committed.
+// The log itself is not modelled. The faults are listed at [Fault].
 //
-// Not modelled yet: followers that lag, partitions between stores, clocks that differ, and the region errors that only
-// these bring.
+// Not modelled yet: partitions between stores, clocks that differ, and the region errors that only these bring.
 //
 // The store's behaviour follows TiKV's sources; every rule names the file that it was taken from.
 //

@@ -45,6 +45,8 @@ const (
 	FaultMerge
 	// FaultMovePeer: the peers of a region change.
 	FaultMovePeer
+	// FaultLag: a follower applies nothing for a while.
+	FaultLag
 	numFaults
 )
 
@@ -54,7 +56,7 @@ const NumFaults = int(numFaults)
 var faultNames = [numFaults]string{
 	"request-lost", "reply-lost", "duplicate", "late-duplicate", "slow", "reset", "dial", "busy", "stale-command",
 	"split", "transfer", "crash", "move", "hang", "oracle-gap", "oracle-slow", "stale-pd", "gap-pd", "silent-pd",
-	"restart-pd", "merge", "move-peer",
+	"restart-pd", "merge", "move-peer", "lag",
 }
 
 // String returns the class's name.

@@ -93,7 +93,8 @@ func (w *World) continueMerge(s *region) {
 			return
 		}
 		w.rollbackMerge(s)
-	case !w.takes(m.target):
+	case !w.takes(m.target) || len(s.late)+len(m.target.late) > 0:
+		// The neighbour's peers wait for what those of the region have yet to apply.
 		w.mergeLater(s)
 	default:
 		w.commitMerge(s)
@@ -119,7 +120,7 @@ func (w *World) prepareMerge(s *region) {
 
 // commitMerge gives a region's range to its neighbour, whose version is then above both
 // (store/fsm/apply.rs: exec_commit_merge). Reads of the region may have been served elsewhere, so that the neighbour's
-// leader needs a new max_ts (store/fsm/peer.rs: on_ready_commit_merge).
+// leader needs a new max_ts, and stale reads are safe where both were (store/fsm/peer.rs: on_ready_commit_merge).
 func (w *World) commitMerge(s *region) {
 	t := s.merging.target
 	t.Epoch.Version = max(s.Epoch.Version, t.Epoch.Version) + 1
@@ -131,6 +132,7 @@ func (w *World) commitMerge(s *region) {
 	}
 	w.regions.remove(i)
 	w.syncMaxTS(t)
+	t.safe.ts = min(t.safe.ts, s.safe.ts)
 	w.note(noteMerged, uint64(s.ID), uint64(t.ID), 0)
 	w.heartbeat()
 }

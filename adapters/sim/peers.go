@@ -43,10 +43,7 @@ func (w *World) ChangePeers(id ports.RegionID, changes ...PeerChange) bool {
 	r.Peers = peers
 	// store/fsm/apply.rs: apply_conf_change, apply_leave_joint
 	r.Epoch.ConfVer += uint64(conf)
-	r.late = slices.DeleteFunc(r.late, func(l late) bool {
-		_, there := r.Peer(l.peer)
-		return !there
-	})
+	w.dismiss(r)
 	for _, p := range peers {
 		if !slices.ContainsFunc(before, func(o ports.Peer) bool { return o.ID == p.ID }) {
 			w.awaken(r, p.ID, lateAbsent)

@@ -54,8 +54,9 @@ func rareInRegion(x mvcc.Extent, req ports.Request) bool {
 }
 
 // performRare is perform for rare verbs.
-func (w *World) performRare(s *store, hdr *ports.Header, x mvcc.Extent, req ports.Request, reply ports.Reply) {
-	e := &w.engine
+func (w *World) performRare(
+	s *store, hdr *ports.Header, x mvcc.Extent, e *mvcc.Engine, req ports.Request, reply ports.Reply,
+) {
 	switch q := req.(type) {
 	case *ports.TxnHeartBeatRequest:
 		e.TxnHeartBeat(q, reply.(*ports.TxnHeartBeatReply))
@@ -71,7 +72,7 @@ func (w *World) performRare(s *store, hdr *ports.Header, x mvcc.Extent, req port
 		s.snapshot(hdr, q.MaxTS) // raises max_ts (src/storage/mod.rs: scan_lock)
 		e.ScanLock(q, x, reply.(*ports.ScanLockReply))
 	case *ports.RawGetKeyTTLRequest:
-		w.raw().GetKeyTTL(q, reply.(*ports.RawGetKeyTTLReply))
+		w.raw(e).GetKeyTTL(q, reply.(*ports.RawGetKeyTTLReply))
 	}
 }
 

@@ -26,6 +26,7 @@ type region struct {
 	// moving is set while PD moves a peer; late are the peers that lack something.
 	moving *mover
 	late   []late
+	safe   safePoint
 }
 
 func (r *region) extent() mvcc.Extent { return mvcc.Extent{Start: r.Range.Start, End: r.Range.End} }
@@ -149,6 +150,7 @@ func (w *World) split(key []byte) bool {
 func (w *World) lead(r *region, peer ports.PeerID) {
 	r.Leader = peer
 	r.term++
+	w.onTime(r, peer)
 	w.syncMaxTS(r)
 	w.note(noteLeader, uint64(r.ID), uint64(peer), r.term)
 	w.heartbeat()

@@ -41,7 +41,7 @@ func (w *World) listener(address string) *store {
 // (raftstore: store/fsm/peer.rs: pre_propose_raft_command; store/util.rs).
 func (w *World) admit(s *store, hdr *ports.Header, req ports.Request, f *ports.RegionFault) bool {
 	if hdr.Peer.Store != s.id {
-		*f = ports.RegionFault{Kind: ports.FaultStoreNotMatch, Store: hdr.Peer.Store}
+		*f = ports.RegionFault{Kind: ports.FaultStoreNotMatch, Store: s.id}
 		return false
 	}
 	r := w.regions.byID[hdr.Region.ID]
@@ -57,9 +57,14 @@ func (w *World) admit(s *store, hdr *ports.Header, req ports.Request, f *ports.R
 		*f = ports.RegionFault{Kind: ports.FaultMismatchPeerID}
 		return false
 	}
-	if own.ID != r.Leader {
-		w.notLeader(r, own, hdr, req, f)
-		return false
+	if own.ID != r.Leader || hdr.StaleRead {
+		if replicaReads(hdr, req) {
+			return w.admitReplica(r, own, hdr, req, f)
+		}
+		if own.ID != r.Leader {
+			w.notLeader(r, own, hdr, req, f)
+			return false
+		}
 	}
 	// Data commands compare the version only; peers may have changed (store/util.rs: check_region_epoch).
 	if hdr.Region.Epoch.Version != r.Epoch.Version {
@@ -202,8 +207,14 @@ func writes(v ports.Verb) bool {
 
 // perform executes a request that was admitted.
 func (w *World) perform(s *store, hdr *ports.Header, req ports.Request, b *replyBuffer) {
-	x := w.regions.byID[hdr.Region.ID].extent()
-	e := &w.engine
+	r := w.regions.byID[hdr.Region.ID]
+	x, e := r.sees(w, hdr)
+	if hdr.ReplicaRead && hdr.Peer.ID != r.Leader {
+		w.indexed(r, hdr, readsAt(req))
+	}
+	if len(r.late) > 0 && writes(req.Verb()) {
+		r.miss()
+	}
 	switch q := req.(type) {
 	case *ports.GetRequest:
 		e.Get(q.Key, s.snapshot(hdr, q.TS), &b.get)
@@ -225,16 +236,16 @@ func (w *World) perform(s *store, hdr *ports.Header, req ports.Request, b *reply
 		e.ResolveLock(q, x, &b.resolve)
 	default:
 		if b.rare != nil {
-			w.performRare(s, hdr, x, req, b.rare)
+			w.performRare(s, hdr, x, e, req, b.rare)
 		} else {
-			w.performRaw(req, x, b)
+			w.performRaw(e, req, x, b)
 		}
 	}
 }
 
-// snapshot is what a read sees. Every read raises max_ts (src/storage/mod.rs: prepare_snap_ctx).
+// snapshot is what a read sees. Every read but stale ones raises max_ts (src/storage/mod.rs: prepare_snap_ctx).
 func (s *store) snapshot(hdr *ports.Header, ts ports.Timestamp) *mvcc.Snapshot {
-	if ts != ports.MaxTimestamp {
+	if ts != ports.MaxTimestamp && !hdr.StaleRead {
 		s.maxTS = max(s.maxTS, ts)
 	}
 	return &mvcc.Snapshot{TS: ts, Resolved: hdr.ResolvedLocks, Committed: hdr.CommittedLocks, Isolation: hdr.Isolation}
@@ -250,12 +261,12 @@ func (s *store) observe(q *ports.PrewriteRequest) {
 }
 
 // raw is the raw data as it is now.
-func (w *World) raw() mvcc.Raw {
-	return w.engine.Raw(uint64(w.wallClock().Unix()))
+func (w *World) raw(e *mvcc.Engine) mvcc.Raw {
+	return e.Raw(uint64(w.wallClock().Unix()))
 }
 
-func (w *World) performRaw(req ports.Request, x mvcc.Extent, b *replyBuffer) {
-	e := w.raw()
+func (w *World) performRaw(data *mvcc.Engine, req ports.Request, x mvcc.Extent, b *replyBuffer) {
+	e := w.raw(data)
 	switch q := req.(type) {
 	case *ports.RawGetRequest:
 		e.Get(q, &b.rawGet)

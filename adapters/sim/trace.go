@@ -42,6 +42,7 @@ const (
 	noteReady
 	noteCompact
 	noteWait
+	noteBehind
 )
 
 // note adds to the hash what happened; the trace has its own words for it.
@@ -101,6 +102,8 @@ func (w *World) clusterLine(n note, a, b uint64) {
 		w.printf("-- region %d stays alone", a)
 	case notePeers:
 		w.printf("-- region %d has other peers: %s", a, formatPeers(w.regions.byID[ports.RegionID(a)].Peers))
+	case noteBehind:
+		w.printf("-- region %d: peer %d falls behind", a, b)
 	case noteReady:
 		w.printf("-- region %d: peer %d is up to date", a, b)
 	default:

@@ -1,5 +1,7 @@
 package mvcc
 
+import "github.com/tikvx/tikvx/ports"
+
 // Pessimistic reports whether a key of the extent has a pessimistic lock.
 func (e *Engine) Pessimistic(x Extent) bool {
 	for at := e.keys.seekFunc(x.txnStart); ; at = e.keys.next(at) {
@@ -9,6 +11,23 @@ func (e *Engine) Pessimistic(x Extent) bool {
 		}
 		if entry.value.locked && entry.value.lock.pessimistic() {
 			return true
+		}
+	}
+}
+
+// Oldest returns the start of the oldest transaction that has locked data of the extent, [ports.MaxTimestamp] when
+// there is none. Pessimistic locks and those that lock only do not count (components/resolved_ts/src/cmd.rs:
+// decode_lock).
+func (e *Engine) Oldest(x Extent) ports.Timestamp {
+	oldest := ports.MaxTimestamp
+	for at := e.keys.seekFunc(x.txnStart); ; at = e.keys.next(at) {
+		entry := e.keys.at(at)
+		if entry == nil || x.txnEnd(entry.key) {
+			return oldest
+		}
+		l := &entry.value.lock
+		if entry.value.locked && (l.Kind == ports.KindPut || l.Kind == ports.KindDelete) {
+			oldest = min(oldest, l.StartTS)
 		}
 	}
 }
