@@ -93,7 +93,9 @@ const (
 
 // Start begins to route. Afterwards the call is Waiting, Ready or Finished.
 func (c *Call) Start(env *sm.Env, now ports.Instant, spec Spec, out *sm.Effects) {
-	*c = Call{spec: spec, tries: c.tries[:0]}
+	tries := c.tries[:0]
+	*c = Call{} // in place, without a copy
+	c.spec, c.tries = spec, tries
 	c.route(env, now, out)
 }
 

@@ -49,12 +49,17 @@ var groupsStates = [...]string{groupsIdle: "idle", groupsAsking: "asking", group
 // newer. Afterwards the machine may be Done at once.
 func (g *Groups) Start(env *sm.Env, now ports.Instant, keys [][]byte, stale ports.RegionVersion,
 	deadline ports.Instant, out *sm.Effects) {
-	*g = Groups{keys: keys, stale: stale, deadline: deadline, list: g.list[:0]}
+	g.Forget()
+	g.keys, g.stale, g.deadline = keys, stale, deadline
 	g.advance(env, now, out)
 }
 
 // Forget drops the keys, and keeps memory for the next Start.
-func (g *Groups) Forget() { *g = Groups{list: g.list[:0]} }
+func (g *Groups) Forget() {
+	list := g.list[:0]
+	*g = Groups{} // in place, without a copy
+	g.list = list
+}
 
 // Step moves the machine by one event.
 func (g *Groups) Step(env *sm.Env, ev *ports.Event, out *sm.Effects) {

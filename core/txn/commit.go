@@ -36,6 +36,16 @@ type Params struct {
 // cancel while deciding. Deciding holds the commit point; see the package comment.
 // Not safe for concurrent use.
 type Commit struct {
+	commit
+	prewrite  prewrite
+	fetch     ts.Fetch
+	primary   primary
+	sweep     sweep
+	heartbeat heartbeat
+}
+
+// commit is what a Commit is about, apart from its children.
+type commit struct {
 	terms  terms
 	writes writes
 	state  commitState
@@ -49,12 +59,6 @@ type Commit struct {
 	least  ports.Timestamp
 	wait   uint32
 	pauses backoff.Backoff
-
-	prewrite  prewrite
-	fetch     ts.Fetch
-	primary   primary
-	sweep     sweep
-	heartbeat heartbeat
 }
 
 type commitState uint8
@@ -87,9 +91,8 @@ const (
 
 // Init prepares a commit; EventStart begins it. Memory of an earlier one is reused.
 func (c *Commit) Init(p Params) {
-	c.prewrite.reset()
-	c.sweep.reset()
-	*c = Commit{writes: collect(&p.View), prewrite: c.prewrite, sweep: c.sweep}
+	c.reset()
+	c.writes = collect(&p.View)
 	c.terms = terms{
 		start: p.StartTS, began: p.Began, deadline: p.Deadline, size: c.writes.size, priority: p.Priority,
 		source: p.RequestSource,
@@ -102,9 +105,19 @@ func (c *Commit) Init(p Params) {
 // Forget lets go of everything that belongs to a transaction, but keeps memory for
 // the next one. The machine must be Done; Init is next.
 func (c *Commit) Forget() {
+	c.reset()
 	c.prewrite.forget()
 	c.sweep.forget()
-	*c = Commit{prewrite: c.prewrite, sweep: c.sweep}
+}
+
+// reset forgets an earlier commit but for its memory, in place: the machine is large, and copying it costs.
+func (c *Commit) reset() {
+	c.commit = commit{}
+	c.prewrite.reset()
+	c.fetch = ts.Fetch{}
+	c.primary = primary{}
+	c.sweep.reset()
+	c.heartbeat = heartbeat{}
 }
 
 // Outcome returns what became of the transaction; final once answered.

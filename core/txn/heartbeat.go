@@ -42,7 +42,7 @@ var heartbeatStates = [...]string{
 
 // begin arms the first beat of a lock that was written at an instant.
 func (b *heartbeat) begin(env *sm.Env, now ports.Instant, t terms, written ports.Instant, out *sm.Effects) {
-	*b = heartbeat{terms: t, call: b.call}
+	b.terms = t
 	b.rest(env, max(now, written.Add(t.life(env)/2)), out)
 }
 

@@ -26,29 +26,37 @@ func (s *span) holds(key int) bool { return s.from <= key && key < s.to }
 // machine that its workers draw from: spans wait in stale to be grouped, then in
 // queue for a worker.
 type plan struct {
+	planned
+	groups       route.Groups
+	stale, queue []span
+}
+
+// planned is what a plan is about: all but memory that the next one uses again.
+type planned struct {
 	keys [][]byte `fp:"shared"`
 	// mutations belong to keys when values count for the size of a batch.
 	mutations []ports.Mutation `fp:"shared"`
 	deadline  ports.Instant
-	groups    route.Groups
 	// grouping is the span that groups works on, while busy.
 	grouping span
 	busy     bool
-	stale    []span
-	queue    []span
 	failure  sm.Failure
 }
 
 // reset forgets an earlier plan but for its memory.
-func (p *plan) reset() { *p = plan{stale: p.stale[:0], queue: p.queue[:0]} }
+func (p *plan) reset() {
+	p.planned = planned{}
+	p.groups.Forget()
+	p.stale, p.queue = p.stale[:0], p.queue[:0]
+}
 
 // forget lets go of memory that only large transactions need.
 func (p *plan) forget() {
 	if cap(p.stale) > keepSpans {
 		p.stale = nil
 	}
-	if cap(p.queue) > keepSpans {
-		p.queue = nil
+	if cap(p.queue) > keepSpans { // one for each group, and more
+		p.queue, p.groups = nil, route.Groups{}
 	}
 }
 

@@ -18,11 +18,16 @@ import (
 // After a failure nothing more is awaited: one key that cannot be locked is enough,
 // and what is under way runs into the rollback that follows.
 type prewrite struct {
+	prewriting
+	plan    plan
+	workers []prewriteWorker
+}
+
+// prewriting is what a prewrite is about: all but what has memory that the next one uses again.
+type prewriting struct {
 	terms   terms
 	state   prewriteState
-	plan    plan
 	primary int
-	workers []prewriteWorker
 	slots   slots
 	// led: the batch with the primary has been given to a worker. It goes before the
 	// others, so that whoever meets one of their locks finds the primary's.
@@ -51,12 +56,12 @@ var prewriteStates = [...]string{
 // reset forgets an earlier prewrite but for its memory.
 func (p *prewrite) reset() {
 	p.plan.reset()
-	*p = prewrite{plan: p.plan, workers: p.workers[:0]}
+	p.prewriting = prewriting{}
+	p.workers = p.workers[:0]
 }
 
-// forget does as reset and lets go of all that the memory refers to.
+// forget lets go of all that the memory refers to once the machine was reset.
 func (p *prewrite) forget() {
-	p.reset()
 	p.plan.forget()
 	p.workers = forgetAll(p.workers)
 }

@@ -25,7 +25,7 @@ func TestLockFailure(t *testing.T) {
 		{"shared, also by a later one", ports.Lock{Shared: []ports.Lock{lock(ms(1)), lock(ms(1001))}}, sm.FailConflict},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			p := prewrite{terms: terms{start: ms(1000)}}
+			p := prewrite{prewriting: prewriting{terms: terms{start: ms(1000)}}}
 			f := p.lockFailure(&ports.KeyError{Kind: ports.KeyLocked, Lock: c.lock})
 			require.Equal(t, c.want, f.Code)
 			if c.want == sm.FailConflict {
@@ -38,7 +38,7 @@ func TestLockFailure(t *testing.T) {
 
 // TestLead: the span with the primary is taken next, wherever it stands.
 func TestLead(t *testing.T) {
-	p := plan{keys: make([][]byte, 9)}
+	p := plan{planned: planned{keys: make([][]byte, 9)}}
 	for i := range p.keys {
 		p.keys[i] = []byte{byte('a' + i)}
 	}

@@ -18,11 +18,16 @@ import (
 //
 // While an attempt is in doubt the same commit is sent again: its answer tells.
 type primary struct {
+	deciding
+	call route.Call
+}
+
+// deciding is what a commit of the primary is about: all but the call, which has memory that the next one uses again.
+type deciding struct {
 	terms    terms
 	state    primaryState
 	locked   [][]byte `fp:"shared"`
 	commitTS ports.Timestamp
-	call     route.Call
 	// request is filled in for each attempt anew; its keys are the first taken of
 	// locked.
 	request ports.CommitRequest `fp:"-"`
@@ -51,7 +56,7 @@ var primaryStates = [...]string{
 // begin starts to commit at a timestamp; no attempt at another may be in doubt.
 func (p *primary) begin(env *sm.Env, now ports.Instant, t terms, locked [][]byte, commitTS ports.Timestamp,
 	out *sm.Effects) {
-	*p = primary{terms: t, state: primaryCalling, locked: locked, commitTS: commitTS, call: p.call}
+	p.deciding = deciding{terms: t, state: primaryCalling, locked: locked, commitTS: commitTS}
 	env.Enter(hopCall)
 	p.call.Start(env, now, route.Spec{
 		By: route.ByKey, Key: t.primary, Deadline: t.deadline, Timeout: env.Knobs.RequestTimeout, Write: true,

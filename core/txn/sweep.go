@@ -26,12 +26,17 @@ const (
 // rolled back, no other lock is touched. Locks that a sweep leaves behind are
 // resolved by whoever meets them.
 type sweep struct {
+	sweeping
+	plan    plan
+	workers []sweepWorker
+}
+
+// sweeping is what a sweep is about: all but what has memory that the next one uses again.
+type sweeping struct {
 	terms terms
 	state sweepState
 	// commitTS is the timestamp of a commit; 0 rolls back.
 	commitTS ports.Timestamp
-	plan     plan
-	workers  []sweepWorker
 	slots    slots
 	// halted: a request or the grouping failed; nothing more is sent.
 	halted bool
@@ -63,12 +68,12 @@ type sweepWorker struct {
 // reset forgets an earlier sweep but for its memory.
 func (s *sweep) reset() {
 	s.plan.reset()
-	*s = sweep{plan: s.plan, workers: s.workers[:0]}
+	s.sweeping = sweeping{}
+	s.workers = s.workers[:0]
 }
 
-// forget does as reset and lets go of all that the memory refers to.
+// forget lets go of all that the memory refers to once the machine was reset.
 func (s *sweep) forget() {
-	s.reset()
 	s.plan.forget()
 	s.workers = forgetAll(s.workers)
 }

@@ -68,9 +68,10 @@ func TestTransitions(t *testing.T) {
 // TestIdleAndDone: what has not begun or has ended does nothing.
 func TestIdleAndDone(t *testing.T) {
 	for _, m := range []sm.Machine{
-		&prewrite{}, &primary{}, &sweep{}, &heartbeat{}, &prewrite{state: prewriteFinished},
-		&primary{state: primaryDecided}, &sweep{state: sweepFinished}, &heartbeat{state: heartbeatStopped},
-		&Commit{state: commitFinished},
+		&prewrite{}, &primary{}, &sweep{}, &heartbeat{}, &prewrite{prewriting: prewriting{state: prewriteFinished}},
+		&primary{deciding: deciding{state: primaryDecided}}, &sweep{sweeping: sweeping{state: sweepFinished}},
+		&heartbeat{state: heartbeatStopped},
+		&Commit{commit: commit{state: commitFinished}},
 	} {
 		r := newRunner(m)
 		before, done := fingerprint(m), m.Done()
