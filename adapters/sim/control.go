@@ -25,6 +25,7 @@ func (w *World) Transfer(id ports.RegionID, to ports.StoreID) bool {
 		return false
 	}
 	w.count(FaultTransfer)
+	w.forgetLocks(r, true)
 	w.lead(r, p)
 	return true
 }

@@ -47,6 +47,8 @@ const (
 	FaultMovePeer
 	// FaultLag: a follower applies nothing for a while.
 	FaultLag
+	// FaultLostLock: a pessimistic lock that was answered is not there any more, since it was in its leader's memory only.
+	FaultLostLock
 	numFaults
 )
 
@@ -56,7 +58,7 @@ const NumFaults = int(numFaults)
 var faultNames = [numFaults]string{
 	"request-lost", "reply-lost", "duplicate", "late-duplicate", "slow", "reset", "dial", "busy", "stale-command",
 	"split", "transfer", "crash", "move", "hang", "oracle-gap", "oracle-slow", "stale-pd", "gap-pd", "silent-pd",
-	"restart-pd", "merge", "move-peer", "lag",
+	"restart-pd", "merge", "move-peer", "lag", "lost-lock",
 }
 
 // String returns the class's name.
@@ -72,6 +74,9 @@ type FaultSet uint64
 
 // AllFaults allows every class.
 const AllFaults FaultSet = 1<<numFaults - 1
+
+// OptimisticFaults are the classes that clients can meet who take no pessimistic locks.
+const OptimisticFaults = AllFaults &^ (1 << FaultLostLock)
 
 // FaultsOf returns the set of the given classes.
 func FaultsOf(list ...Fault) FaultSet {

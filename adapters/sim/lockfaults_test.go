@@ -99,10 +99,13 @@ func contend(t *testing.T, seed uint64) (*contention, map[string]int) {
 // when all is over. The run repeats.
 func TestWaitsUnderFaults(t *testing.T) {
 	seen := map[string]int{}
+	var counts Counts
 	for seed := range uint64(40) {
 		c, told := contend(t, seed)
 		hash := c.w.Hash()
 		c.noWaits()
+		happened := c.w.Counts()
+		counts.Add(&happened)
 		for what, n := range told {
 			seen[what] += n
 		}
@@ -117,4 +120,5 @@ func TestWaitsUnderFaults(t *testing.T) {
 	} {
 		require.NotZero(t, seen[what], "%s never happened: %v", what, seen)
 	}
+	require.NotZero(t, counts[FaultLostLock])
 }

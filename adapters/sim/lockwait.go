@@ -208,7 +208,7 @@ func (w *World) resumeWaits(s *store, list []*lockWait) {
 		b := w.newReply()
 		b.header(ports.VerbPessimisticLock)
 		s.maxTS = max(s.maxTS, mvcc.ReadTS(q))
-		if w.engine.ResumePessimisticLock(q, b.reply.(*ports.PessimisticLockReply)) {
+		if w.engine.ResumePessimisticLock(w.keeps(), q, b.reply.(*ports.PessimisticLockReply)) {
 			// The detector keeps what it knew (scheduler.rs: on_wait_for_lock_after_resuming).
 			w.drop(b)
 			s.waits.queues.Push(l.waiter)

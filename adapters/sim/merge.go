@@ -111,6 +111,7 @@ func (w *World) takes(t *region) bool {
 // (store/fsm/apply.rs: exec_prepare_merge).
 func (w *World) prepareMerge(s *region) {
 	s.merging.prepared = true
+	w.engine.ReplicateLocks(s.extent())
 	s.Epoch.Version++
 	s.Epoch.ConfVer++
 	w.note(noteMerging, uint64(s.ID), uint64(s.merging.target.ID), 0)

@@ -94,6 +94,7 @@ func (w *World) relieve(r *region) {
 		return !can || p.ID == r.moving.old
 	})
 	if len(able) > 0 {
+		w.forgetLocks(r, true)
 		w.lead(r, able[w.choose(SiteCandidate, len(able))].ID)
 	}
 }

@@ -67,7 +67,7 @@ func (w *World) performRare(
 		e.CheckSecondaryLocks(q, reply.(*ports.CheckSecondaryLocksReply))
 	case *ports.PessimisticLockRequest:
 		s.maxTS = max(s.maxTS, mvcc.ReadTS(q))
-		s.waits.met = e.PessimisticLock(q, reply.(*ports.PessimisticLockReply)) && q.WaitTimeout >= 0
+		s.waits.met = e.PessimisticLockKept(w.keeps(), q, reply.(*ports.PessimisticLockReply)) && q.WaitTimeout >= 0
 	case *ports.ScanLockRequest:
 		s.snapshot(hdr, q.MaxTS) // raises max_ts (src/storage/mod.rs: scan_lock)
 		e.ScanLock(q, x, reply.(*ports.ScanLockReply))

@@ -187,5 +187,6 @@ func (w *World) onElection(r *region) {
 		w.elect(r)
 		return
 	}
+	w.forgetLocks(r, false)
 	w.lead(r, able[w.choose(SiteCandidate, len(able))].ID)
 }

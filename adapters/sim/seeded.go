@@ -22,7 +22,7 @@ var siteRates = [numSites]float64{
 	SiteRequestLost: 0.003, SiteReplyLost: 0.003, SiteDuplicate: 0.01, SiteSlow: 0.003, SiteReset: 0.0005, SiteDial: 0.1,
 	SiteBusy: 0.005, SiteStale: 0.002,
 	SiteOracleGap: 0.01, SiteOracleSlow: 0.01, SiteStalePD: 0.2, SiteGapPD: 0.1,
-	SiteDisturb: 0.9,
+	SiteDisturb: 0.9, SiteKeep: 0.2, SiteHandOver: 0.5,
 }
 
 // siteFaults are the classes without which a site is quiet.
@@ -32,7 +32,7 @@ var siteFaults = [numSites]FaultSet{
 	SiteReset: 1 << FaultReset, SiteDial: 1 << FaultDial, SiteBusy: 1 << FaultBusy, SiteStale: 1 << FaultStaleCommand,
 	SiteOracleGap: 1 << FaultOracleGap, SiteOracleSlow: 1 << FaultOracleSlow,
 	SiteStalePD: 1 << FaultStalePD, SiteGapPD: 1 << FaultGapPD,
-	SiteDisturb: disturbances,
+	SiteDisturb: disturbances, SiteKeep: 1 << FaultLostLock, SiteHandOver: 1 << FaultLostLock,
 }
 
 // NewSeeded returns the chooser of a seed at the usual rates; of the fault classes only the allowed ones happen.

@@ -53,6 +53,10 @@ const (
 	SiteCatchUp
 	// SiteCompaction picks what of a region's garbage is dropped: 0 nothing yet, 1 versions, 2 deletions, too.
 	SiteCompaction
+	// SiteKeep lets a pessimistic lock live in its leader's memory only, or, with 2, be answered and lost. SiteHandOver
+	// lets a leader hand over without having written down what is in its memory.
+	SiteKeep
+	SiteHandOver
 	numSites
 )
 
@@ -63,7 +67,7 @@ var siteNames = [numSites]string{
 	"delay", "execute", "oracle-delay", "election", "candidate", "hint",
 	"request-lost", "reply-lost", "duplicate", "slow", "reset", "dial", "busy", "stale-command",
 	"oracle-gap", "oracle-slow", "stale-pd", "gap-pd", "disturb", "victim", "outage", "split", "workload", "scatter",
-	"merge", "move-peer", "catch-up", "compaction",
+	"merge", "move-peer", "catch-up", "compaction", "keep", "hand-over",
 }
 
 // String returns the site's name.

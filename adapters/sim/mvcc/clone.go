@@ -9,7 +9,7 @@ import (
 
 // Clone returns a copy. It shares byte strings with the engine, which neither of them ever changes.
 func (e *Engine) Clone() *Engine {
-	c := &Engine{keys: e.keys.clone(columns.clone)}
+	c := &Engine{memory: e.memory, keys: e.keys.clone(columns.clone)}
 	for i := range e.raw {
 		c.raw[i] = e.raw[i].clone(func(v rawValue) rawValue { return v })
 	}
@@ -60,7 +60,7 @@ func (l *Lock) appendState(dst []byte) []byte {
 	dst = binary.AppendUvarint(dst, l.TTL)
 	dst = binary.AppendUvarint(dst, l.TxnSize)
 	dst = appendBytes(dst, l.Value)
-	dst = appendFlags(dst, l.AsyncCommit, l.WithConflict, l.ShrinkOnly())
+	dst = appendFlags(dst, l.AsyncCommit, l.WithConflict, l.memory, l.ShrinkOnly())
 	dst = binary.AppendUvarint(dst, uint64(len(l.Shared())))
 	for i := range l.Shared() {
 		dst = l.Shared()[i].appendState(dst)

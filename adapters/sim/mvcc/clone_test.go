@@ -81,6 +81,7 @@ func TestStateHoldsEverything(t *testing.T) {
 		"size": func(l *Lock) { l.TxnSize = 2 }, "value": func(l *Lock) { l.Value = []byte("w") },
 		"async": func(l *Lock) { l.AsyncCommit = true }, "conflict": func(l *Lock) { l.WithConflict = true },
 		"secondaries": func(l *Lock) { l.Secondaries = [][]byte{[]byte("b")} },
+		"memory":      func(l *Lock) { l.memory = true },
 		"shared":      func(l *Lock) { l.shared = l.shared.with(Lock{StartTS: 9}) },
 		"rollbacks":   func(l *Lock) { l.rollbacks = []ports.Timestamp{4} },
 	}

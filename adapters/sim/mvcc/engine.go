@@ -14,6 +14,8 @@ type Engine struct {
 	// released and acquired are what became of locks since somebody asked.
 	released []Release
 	acquired [][]byte
+	// memory: there have been locks in the memory of a leader.
+	memory bool
 }
 
 // Release is a key that is not locked any more (mvcc/txn.rs: ReleasedLock).
@@ -106,6 +108,7 @@ func (e *Engine) lock(c *change) {
 	default:
 	}
 	columns.lock, columns.locked = c.lock, true
+	e.memory = e.memory || c.lock.memory
 }
 
 // unlock takes a transaction's lock from a key, which is released with the last one.

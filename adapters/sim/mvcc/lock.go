@@ -20,6 +20,13 @@ func ReadTS(req *ports.PessimisticLockRequest) ports.Timestamp {
 // whether a lock of another transaction is in the way for which the request may wait; reply is then the answer to one
 // that does not.
 func (e *Engine) PessimisticLock(req *ports.PessimisticLockRequest, reply *ports.PessimisticLockReply) (waits bool) {
+	return e.PessimisticLockKept(KeepReplicated, req, reply)
+}
+
+// PessimisticLockKept is [Engine.PessimisticLock] on a store that does not wait until its locks are replicated.
+func (e *Engine) PessimisticLockKept(
+	keep Keep, req *ports.PessimisticLockRequest, reply *ports.PessimisticLockReply,
+) (waits bool) {
 	if req.ForceLock && len(req.Mutations) > 1 {
 		reply.Errors = append(reply.Errors, *abort("multiple keys with allowed_lock_with_conflict set"))
 		return false
@@ -28,6 +35,7 @@ func (e *Engine) PessimisticLock(req *ports.PessimisticLockRequest, reply *ports
 	primary := slices.Clone(req.Primary)
 	for i := range req.Mutations {
 		k := newKeyLock(req, b, primary, e.entry(req.Mutations[i].Key), &req.Mutations[i])
+		k.keep = keep
 		err := k.run()
 		if err == nil {
 			k.answer(reply)
@@ -47,7 +55,9 @@ func (e *Engine) PessimisticLock(req *ports.PessimisticLockRequest, reply *ports
 		}
 		return false
 	}
-	e.apply(b)
+	if keep != KeepNothing {
+		e.apply(b)
+	}
 	return false
 }
 
@@ -55,15 +65,17 @@ func (e *Engine) PessimisticLock(req *ports.PessimisticLockRequest, reply *ports
 // (txn/commands/acquire_pessimistic_lock_resumed.rs). It waits for no shared locks: those are an error at once, and the
 // set is left open (scheduler.rs: on_wait_for_lock_after_resuming).
 func (e *Engine) ResumePessimisticLock(
-	req *ports.PessimisticLockRequest, reply *ports.PessimisticLockReply,
+	keep Keep, req *ports.PessimisticLockRequest, reply *ports.PessimisticLockReply,
 ) (waits bool) {
 	b := e.begin()
 	k := newKeyLock(req, b, slices.Clone(req.Primary), e.entry(req.Mutations[0].Key), &req.Mutations[0])
-	k.shared = false
+	k.shared, k.keep = false, keep
 	err := k.run()
 	if err == nil {
 		k.answer(reply)
-		e.apply(b)
+		if keep != KeepNothing {
+			e.apply(b)
+		}
 		return false
 	}
 	FailLock(req, reply, err)
@@ -89,6 +101,7 @@ type keyLock struct {
 	forUpdate ports.Timestamp
 	// absent: there must be no value. shared: other transactions may lock the key in the same way.
 	absent, shared bool
+	keep           Keep
 	// closes: the key is shared, and nobody may join any more.
 	closes bool
 	// conflict is the newer version in spite of which the key is locked, conflictTS its commit timestamp.
@@ -213,9 +226,12 @@ func (k *keyLock) put(withConflict bool) {
 	}
 	if k.shared {
 		k.batch.putShared(k.at, l)
-	} else {
-		k.batch.putLock(k.at, l)
+		return
 	}
+	if held := own(k.at, l.StartTS); k.keep == KeepInMemory && (held == nil || held.memory) {
+		l.memory = true
+	}
+	k.batch.putLock(k.at, l)
 }
 
 func (k *keyLock) writeConflict(w *Write) *ports.KeyError {

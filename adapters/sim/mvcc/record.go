@@ -17,6 +17,8 @@ type Lock struct {
 	Secondaries                       [][]byte
 	// WithConflict: a pessimistic lock that was taken in spite of a newer version.
 	WithConflict bool
+	// memory: the lock is nowhere but in the leader's memory.
+	memory bool
 	// shared are the locks of a key that is shared.
 	shared *sharedLocks
 	// rollbacks are protected rollbacks of other transactions that a commit of this one could overwrite.

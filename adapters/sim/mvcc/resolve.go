@@ -17,7 +17,8 @@ func (e *Engine) ResolveLock(req *ports.ResolveLockRequest, x Extent, reply *por
 	}
 	e.locked(x, func(at *entry[columns]) {
 		l := own(at, req.StartTS)
-		if l == nil || reply.Err != nil {
+		if l == nil || l.memory || reply.Err != nil {
+			// What is only in memory is not looked for (resolve_lock_readphase.rs: scan_locks_from_storage).
 			return
 		}
 		if req.CommitTS != 0 && req.CommitTS <= req.StartTS {

@@ -34,6 +34,11 @@ func (s *script) run(_ *testing.T, d *datadriven.TestData) string {
 		return s.prewrite()
 	case "lock":
 		return s.lock()
+	case "new-leader":
+		return fmt.Sprintf("%d locks lost", s.e.LoseLocks(s.extent()))
+	case "propose-locks":
+		s.e.ReplicateLocks(s.extent())
+		return "ok"
 	case "scan-lock":
 		var reply ports.ScanLockReply
 		s.e.ScanLock(&ports.ScanLockRequest{MaxTS: s.ts("max"), Limit: uint32(s.number("limit"))}, Extent{}, &reply)
@@ -185,7 +190,7 @@ func (s *script) lock() string {
 	req := &ports.PessimisticLockRequest{
 		Primary: s.key("primary"), StartTS: s.ts("start"), TTL: uint64(s.number("ttl")), ForUpdateTS: s.ts("for-update"),
 		ReturnValues: s.d.HasArg("values"), CheckExistence: s.d.HasArg("existence"),
-		LockOnlyIfExists: s.d.HasArg("if-exists"), ForceLock: s.d.HasArg("force"),
+		LockOnlyIfExists: s.d.HasArg("if-exists"), ForceLock: s.d.HasArg("force"), MinCommitTS: s.ts("min"),
 	}
 	kind := ports.KindPessimisticLock
 	if s.d.HasArg("shared") {
@@ -199,12 +204,19 @@ func (s *script) lock() string {
 		req.Mutations = append(req.Mutations, m)
 	}
 	var reply ports.PessimisticLockReply
-	lock := s.e.PessimisticLock
+	lock := s.e.PessimisticLockKept
 	if s.d.HasArg("resumed") {
 		lock = s.e.ResumePessimisticLock
 	}
+	keep := KeepReplicated
+	switch {
+	case s.d.HasArg("in-memory"):
+		keep = KeepInMemory
+	case s.d.HasArg("lost"):
+		keep = KeepNothing
+	}
 	text := ""
-	if lock(req, &reply) {
+	if lock(keep, req, &reply) {
 		text = "waits, or"
 	}
 	for i, v := range reply.Values {
@@ -362,6 +374,9 @@ func (s *script) show() string {
 
 func showLock(b *strings.Builder, l *Lock) {
 	fmt.Fprintf(b, " lock %s %s primary %s", number(l.StartTS), kindName(l.Kind), l.Primary)
+	if l.memory {
+		b.WriteString(" in memory")
+	}
 	if l.MinCommitTS != 0 {
 		fmt.Fprintf(b, " min %s", number(l.MinCommitTS))
 	}

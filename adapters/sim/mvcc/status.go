@@ -105,6 +105,7 @@ func (s *status) push(l *Lock) {
 	caller := s.req.CallerStartTS
 	pushed := *l
 	if l.MinCommitTS != 0 && caller != ports.MaxTimestamp && caller >= l.MinCommitTS {
+		pushed.memory = false // whatever is written is replicated
 		pushed.MinCommitTS = max(caller+1, s.req.CurrentTS)
 		s.batch.putLock(s.at, pushed)
 	}
@@ -167,7 +168,9 @@ func (e *Engine) TxnHeartBeat(req *ports.TxnHeartBeatRequest, reply *ports.TxnHe
 		return
 	}
 	prolonged := *l
-	prolonged.TTL = max(l.TTL, req.AdviseLockTTL)
+	if prolonged.TTL < req.AdviseLockTTL {
+		prolonged.TTL, prolonged.memory = req.AdviseLockTTL, false
+	}
 	b.putLock(at, prolonged)
 	e.apply(b)
 	reply.TTL = prolonged.TTL
