@@ -29,9 +29,12 @@ var keyFields = map[string]string{
 	"GetRequest.Key": "user", "BatchGetRequest.Keys": "user", "ScanRequest.Range": "user",
 	"PrewriteRequest.Secondaries": "user", "CheckSecondaryLocksRequest.Keys": "user",
 	"PessimisticLockRequest.Primary": "user", "PessimisticLockReply.Values": "value", "LockResult.Value": "value",
-	"ScanLockRequest.Range":   "user",
-	"WaitFor.Key":             "user",
-	"PrewriteRequest.Primary": "user", "CommitRequest.Keys": "user", "CommitRequest.Primary": "user",
+	"RawChecksumRequest.Ranges": "user", "DeleteRangeRequest.Range": "user", "SplitRegionRequest.Keys": "user",
+	"UnsafeDestroyRangeRequest.Range": "user", "PrepareFlashbackToVersionRequest.Range": "user",
+	"FlashbackToVersionRequest.Range": "user",
+	"ScanLockRequest.Range":           "user",
+	"WaitFor.Key":                     "user",
+	"PrewriteRequest.Primary":         "user", "CommitRequest.Keys": "user", "CommitRequest.Primary": "user",
 	"BatchRollbackRequest.Keys": "user", "CheckTxnStatusRequest.Primary": "user",
 	"ResolveLockRequest.Keys": "user", "TxnHeartBeatRequest.Primary": "user",
 	"PessimisticRollbackRequest.Keys": "user",
@@ -53,6 +56,8 @@ var (
 		&ports.RawDeleteRequest{}, &ports.RawBatchDeleteRequest{}, &ports.RawDeleteRangeRequest{},
 		&ports.RawScanRequest{}, &ports.RawGetKeyTTLRequest{}, &ports.RawCompareAndSwapRequest{},
 		&ports.CheckSecondaryLocksRequest{}, &ports.PessimisticLockRequest{}, &ports.ScanLockRequest{},
+		&ports.RawChecksumRequest{}, &ports.DeleteRangeRequest{}, &ports.UnsafeDestroyRangeRequest{},
+		&ports.PrepareFlashbackToVersionRequest{}, &ports.FlashbackToVersionRequest{}, &ports.SplitRegionRequest{},
 	}
 	replies = []ports.Reply{
 		&ports.GetReply{}, &ports.BatchGetReply{}, &ports.ScanReply{}, &ports.PrewriteReply{},
@@ -61,6 +66,7 @@ var (
 		&ports.RawGetReply{}, &ports.RawBatchGetReply{}, &ports.RawWriteReply{Of: ports.VerbRawPut},
 		&ports.RawScanReply{}, &ports.RawGetKeyTTLReply{}, &ports.RawCompareAndSwapReply{},
 		&ports.CheckSecondaryLocksReply{}, &ports.PessimisticLockReply{}, &ports.ScanLockReply{},
+		&ports.RawChecksumReply{}, &ports.RangeReply{Of: ports.VerbDeleteRange}, &ports.SplitRegionReply{},
 	}
 )
 
@@ -101,10 +107,13 @@ func collectKeyFields(typ reflect.Type, seen map[reflect.Type]bool, found map[st
 		return
 	}
 	seen[typ] = true
-	bytesType, listType := reflect.TypeFor[[]byte](), reflect.TypeFor[[][]byte]()
+	holders := []reflect.Type{
+		reflect.TypeFor[[]byte](), reflect.TypeFor[[][]byte](), reflect.TypeFor[ports.KeyRange](),
+		reflect.TypeFor[[]ports.KeyRange](),
+	}
 	for i := range typ.NumField() {
 		f := typ.Field(i)
-		if f.Type == bytesType || f.Type == listType || f.Type == reflect.TypeFor[ports.KeyRange]() {
+		if slices.Contains(holders, f.Type) {
 			found[typ.Name()+"."+f.Name] = true
 		}
 		collectKeyFields(f.Type, seen, found)
@@ -122,6 +131,7 @@ func TestEveryVerbHasItsRequestAndReply(t *testing.T) {
 		require.Nil(t, r.Region())
 	}
 	writes := []ports.Verb{
+		ports.VerbUnsafeDestroyRange, ports.VerbPrepareFlashbackToVersion, ports.VerbFlashbackToVersion,
 		ports.VerbRawPut, ports.VerbRawBatchPut, ports.VerbRawDelete, ports.VerbRawBatchDelete, ports.VerbRawDeleteRange,
 	}
 	for v := ports.VerbNone + 1; int(v) < ports.Verbs; v++ {

@@ -31,6 +31,12 @@ const (
 	VerbCheckSecondaryLocks
 	VerbPessimisticLock
 	VerbScanLock
+	VerbRawChecksum
+	VerbDeleteRange
+	VerbUnsafeDestroyRange
+	VerbPrepareFlashbackToVersion
+	VerbFlashbackToVersion
+	VerbSplitRegion
 	verbs
 )
 
@@ -38,7 +44,9 @@ const (
 const Verbs = int(verbs)
 
 // Raw reports whether a verb reads or writes raw data.
-func (v Verb) Raw() bool { return v >= VerbRawGet && v <= VerbRawCompareAndSwap }
+func (v Verb) Raw() bool {
+	return v >= VerbRawGet && v <= VerbRawCompareAndSwap || v == VerbRawChecksum
+}
 
 // Request is one of the request structs of this package, passed by pointer. It
 // is borrowed: whoever receives it reads it before returning and keeps nothing.

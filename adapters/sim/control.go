@@ -17,7 +17,7 @@ func (w *World) Split(key []byte) bool { return w.split(key) }
 // its store is down.
 func (w *World) Transfer(id ports.RegionID, to ports.StoreID) bool {
 	r := w.regions.byID[id]
-	if r == nil {
+	if r == nil || r.inFlashback {
 		return false
 	}
 	p, ok := w.successor(r, to)

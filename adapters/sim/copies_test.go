@@ -21,6 +21,8 @@ func requests() []ports.Request {
 		&ports.RawBatchDeleteRequest{}, &ports.RawDeleteRangeRequest{}, &ports.RawScanRequest{},
 		&ports.RawGetKeyTTLRequest{}, &ports.RawCompareAndSwapRequest{},
 		&ports.CheckSecondaryLocksRequest{}, &ports.PessimisticLockRequest{}, &ports.ScanLockRequest{},
+		&ports.RawChecksumRequest{}, &ports.DeleteRangeRequest{}, &ports.UnsafeDestroyRangeRequest{},
+		&ports.PrepareFlashbackToVersionRequest{}, &ports.FlashbackToVersionRequest{}, &ports.SplitRegionRequest{},
 	}
 }
 
@@ -252,6 +254,9 @@ func TestRepliesAreInTheHash(t *testing.T) {
 				fill(reflect.ValueOf(b.reply).Elem(), &n)
 				if write, ok := b.reply.(*ports.RawWriteReply); ok {
 					write.Of = verb
+				}
+				if change, ok := b.reply.(*ports.RangeReply); ok {
+					change.Of = verb
 				}
 				header.Fault = nil
 			case "fault":

@@ -159,7 +159,8 @@ var verbNames = [ports.Verbs]string{
 	"None", "Get", "BatchGet", "Scan", "Prewrite", "Commit", "BatchRollback", "CheckTxnStatus", "ResolveLock",
 	"TxnHeartBeat", "PessimisticRollback", "RawGet", "RawBatchGet", "RawPut", "RawBatchPut", "RawDelete",
 	"RawBatchDelete", "RawDeleteRange", "RawScan", "RawGetKeyTTL", "RawCompareAndSwap", "CheckSecondaryLocks",
-	"PessimisticLock", "ScanLock",
+	"PessimisticLock", "ScanLock", "RawChecksum", "DeleteRange", "UnsafeDestroyRange", "PrepareFlashbackToVersion",
+	"FlashbackToVersion", "SplitRegion",
 }
 
 func verbName(v ports.Verb) string { return verbNames[v] }

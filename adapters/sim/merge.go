@@ -40,8 +40,8 @@ func (w *World) Merge(source, target ports.RegionID) bool {
 
 func (w *World) mergeable(s, t *region) bool {
 	_, led := w.serving(s)
-	return led && s.merging == nil && t.merging == nil && len(s.late)+len(t.late) == 0 && !s.joint() &&
-		s.besides(t) && sameStores(s.Peers, t.Peers)
+	return led && s.merging == nil && t.merging == nil && !s.inFlashback && !t.inFlashback &&
+		len(s.late)+len(t.late) == 0 && !s.joint() && s.besides(t) && sameStores(s.Peers, t.Peers)
 }
 
 // besides reports whether a bound of one region is the other's (store/util.rs: is_sibling_regions).

@@ -57,7 +57,7 @@ func (w *World) ChangePeers(id ports.RegionID, changes ...PeerChange) bool {
 // changeable reports whether a region's leader proposes changes of peers now (store/peer.rs: propose_conf_change).
 func (w *World) changeable(r *region, changes []PeerChange) bool {
 	leader, led := w.serving(r)
-	if !led || r.merging != nil || r.joint() != (len(changes) == 0) {
+	if !led || r.merging != nil || r.inFlashback || r.joint() != (len(changes) == 0) {
 		return false
 	}
 	return len(changes) > 0 || leader.Role != ports.RoleDemotingVoter

@@ -30,7 +30,7 @@ func rareReply(verb ports.Verb) ports.Reply {
 	case ports.VerbRawGetKeyTTL:
 		return &ports.RawGetKeyTTLReply{}
 	default:
-		panic(fmt.Sprintf("sim: verb %d has no reply", verb))
+		return adminReply(verb)
 	}
 }
 
@@ -50,7 +50,7 @@ func rareInRegion(x mvcc.Extent, req ports.Request) bool {
 	case *ports.RawGetKeyTTLRequest:
 		return x.ContainsRaw(q.Key)
 	}
-	return true
+	return adminInRegion(x, req)
 }
 
 // performRare is perform for rare verbs.
@@ -73,6 +73,8 @@ func (w *World) performRare(
 		e.ScanLock(q, x, reply.(*ports.ScanLockReply))
 	case *ports.RawGetKeyTTLRequest:
 		w.raw(e).GetKeyTTL(q, reply.(*ports.RawGetKeyTTLReply))
+	default:
+		w.performAdmin(e, hdr, x, req, reply)
 	}
 }
 

@@ -21,6 +21,9 @@ type region struct {
 	synced ports.Instant
 	// electing: an election is on its way.
 	electing bool
+	// inFlashback: only flashbacks and reads below flashbackStart are served.
+	inFlashback    bool
+	flashbackStart ports.Timestamp
 	// merging is set while the region becomes part of a neighbour.
 	merging *merger
 	// moving is set while PD moves a peer; late are the peers that lack something.
@@ -118,7 +121,7 @@ func (w *World) newID() uint64 {
 func (w *World) split(key []byte) bool {
 	i := w.regions.at(key)
 	old := w.regions.ordered[i]
-	if bytes.Equal(old.Range.Start, key) || len(key) == 0 || old.merging != nil {
+	if bytes.Equal(old.Range.Start, key) || len(key) == 0 || old.merging != nil || old.inFlashback {
 		return false
 	}
 	lower := &region{term: old.term, Region: old.Region}

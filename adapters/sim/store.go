@@ -40,6 +40,9 @@ func (w *World) listener(address string) *store {
 // admit says what is wrong with a request before anything of it is done. The order of the checks is TiKV's
 // (raftstore: store/fsm/peer.rs: pre_propose_raft_command; store/util.rs).
 func (w *World) admit(s *store, hdr *ports.Header, req ports.Request, f *ports.RegionFault) bool {
+	if storeLevel(req) {
+		return true
+	}
 	if hdr.Peer.Store != s.id {
 		*f = ports.RegionFault{Kind: ports.FaultStoreNotMatch, Store: s.id}
 		return false
@@ -72,6 +75,10 @@ func (w *World) admit(s *store, hdr *ports.Header, req ports.Request, f *ports.R
 		return false
 	}
 	if r.merging != nil && w.refusesMerging(r, req, f) {
+		return false
+	}
+	if r.barred(req) {
+		*f = ports.RegionFault{Kind: ports.FaultFlashbackInProgress}
 		return false
 	}
 	if !w.inRegion(r, req) {
@@ -194,11 +201,11 @@ func all(keys [][]byte, in func([]byte) bool) bool {
 	return true
 }
 
-// writes reports whether a verb changes data.
+// writes reports whether a verb changes data by a proposal to Raft.
 func writes(v ports.Verb) bool {
 	switch v {
 	case ports.VerbGet, ports.VerbBatchGet, ports.VerbScan, ports.VerbRawGet, ports.VerbRawBatchGet, ports.VerbRawScan,
-		ports.VerbScanLock, ports.VerbRawGetKeyTTL:
+		ports.VerbScanLock, ports.VerbRawGetKeyTTL, ports.VerbRawChecksum, ports.VerbUnsafeDestroyRange:
 		return false
 	default:
 		return true
@@ -207,6 +214,10 @@ func writes(v ports.Verb) bool {
 
 // perform executes a request that was admitted.
 func (w *World) perform(s *store, hdr *ports.Header, req ports.Request, b *replyBuffer) {
+	if storeLevel(req) {
+		w.performAdmin(&w.engine, hdr, mvcc.Extent{}, req, b.rare)
+		return
+	}
 	r := w.regions.byID[hdr.Region.ID]
 	x, e := r.sees(w, hdr)
 	if hdr.ReplicaRead && hdr.Peer.ID != r.Leader {

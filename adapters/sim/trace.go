@@ -43,6 +43,7 @@ const (
 	noteCompact
 	noteWait
 	noteBehind
+	noteFlashback
 )
 
 // note adds to the hash what happened; the trace has its own words for it.
@@ -80,6 +81,8 @@ func (w *World) line(n note, a, b, c uint64) {
 		w.printf("%s ← PD: %d regions, %d stores", w.clients[a-1].name, b, c)
 	case noteRefused:
 		w.printf("%s ← PD: %s", w.clients[a-1].name, causeTexts[b])
+	case noteFlashback:
+		w.printf("-- region %d is in flashback: %t", a, b == 1)
 	case noteCompact:
 		w.printf("-- region %d: %d records are garbage", a, b)
 	case noteAdmin:

@@ -282,7 +282,7 @@ func (e *Encoder) fillRaw(c *kvrpcpb.Context, req ports.Request) message {
 			Ttl: r.TTL, Cf: r.CF, Delete: r.Delete,
 		}
 	}
-	return nil
+	return adminRequest(c, req)
 }
 
 // rawBatchPut sends one life for each pair, or none at all: TiKV refuses other numbers, and applies a single one to

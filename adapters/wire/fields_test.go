@@ -23,7 +23,7 @@ type exchange struct {
 }
 
 func exchanges() []exchange {
-	return []exchange{
+	return append([]exchange{
 		{verb: ports.VerbGet, request: &kvrpcpb.GetRequest{}, response: &kvrpcpb.GetResponse{}},
 		{verb: ports.VerbBatchGet, request: &kvrpcpb.BatchGetRequest{}, response: &kvrpcpb.BatchGetResponse{}},
 		{verb: ports.VerbScan, request: &kvrpcpb.ScanRequest{}, response: &kvrpcpb.ScanResponse{}},
@@ -71,7 +71,7 @@ func exchanges() []exchange {
 			response: &kvrpcpb.PessimisticLockResponse{},
 		},
 		{verb: ports.VerbScanLock, request: &kvrpcpb.ScanLockRequest{}, response: &kvrpcpb.ScanLockResponse{}},
-	}
+	}, adminExchanges()...)
 }
 
 // unused says of every field that is deliberately not mapped why it is not.
@@ -151,6 +151,11 @@ var unused = map[string]string{
 	"RecoveryInProgress.RegionId":          "the request knows its region",
 	"FlashbackInProgress.RegionId":         "the request knows its region",
 	"FlashbackInProgress.FlashbackStartTs": "flashback is TiDB's",
+	"SplitRegionRequest.SplitKey":          "deprecated",
+	"SplitRegionResponse.Left":             "deprecated",
+	"SplitRegionResponse.Right":            "deprecated",
+	"SplitRegionResponse.Errors":           "reserved for file-based transactions, which are TiDB's",
+	"RawChecksumRequest.Algorithm":         "there is only one",
 	"FlashbackNotPrepared.RegionId":        "the request knows its region",
 	"MismatchPeerId.RequestPeerId":         "the request knows its peer",
 	"MismatchPeerId.StorePeerId":           "the region is loaded anew",

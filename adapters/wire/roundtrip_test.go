@@ -26,6 +26,8 @@ var requestTypes = []ports.Request{
 	&ports.RawBatchDeleteRequest{}, &ports.RawDeleteRangeRequest{}, &ports.RawScanRequest{},
 	&ports.RawGetKeyTTLRequest{}, &ports.RawCompareAndSwapRequest{},
 	&ports.CheckSecondaryLocksRequest{}, &ports.PessimisticLockRequest{}, &ports.ScanLockRequest{},
+	&ports.RawChecksumRequest{}, &ports.DeleteRangeRequest{}, &ports.UnsafeDestroyRangeRequest{},
+	&ports.PrepareFlashbackToVersionRequest{}, &ports.FlashbackToVersionRequest{}, &ports.SplitRegionRequest{},
 }
 
 var replyTypes = []ports.Reply{
@@ -34,6 +36,7 @@ var replyTypes = []ports.Reply{
 	&ports.PessimisticRollbackReply{}, &ports.RawGetReply{}, &ports.RawBatchGetReply{}, &ports.RawScanReply{},
 	&ports.RawGetKeyTTLReply{}, &ports.RawCompareAndSwapReply{},
 	&ports.CheckSecondaryLocksReply{}, &ports.PessimisticLockReply{}, &ports.ScanLockReply{},
+	&ports.RawChecksumReply{}, &ports.SplitRegionReply{},
 }
 
 // fill draws a value of any type of the vocabulary. Times are whole milliseconds, as on the wire.
@@ -202,6 +205,15 @@ func drawReply(t *rapid.T) ports.Reply {
 		r.Text = rapid.StringN(0, 6, -1).Draw(t, "text")
 		return r
 	}
+	if rapid.IntRange(0, 9).Draw(t, "range") == 0 {
+		r := &ports.RangeReply{Of: rapid.SampledFrom([]ports.Verb{
+			ports.VerbDeleteRange, ports.VerbUnsafeDestroyRange, ports.VerbPrepareFlashbackToVersion,
+			ports.VerbFlashbackToVersion,
+		}).Draw(t, "verb")}
+		fill(t, reflect.ValueOf(r).Elem().FieldByName("ReplyHeader"), 0)
+		r.Text = rapid.StringN(0, 6, -1).Draw(t, "text")
+		return r
+	}
 	typ := rapid.SampledFrom(replyTypes).Draw(t, "verb")
 	v := reflect.New(reflect.TypeOf(typ).Elem())
 	fill(t, v.Elem(), 0)
@@ -264,7 +276,7 @@ func TestDecoderAgreesWithKvproto(t *testing.T) {
 // insertUnknown puts fields with numbers that no message has before and behind the others.
 func insertUnknown(t *rapid.T, body []byte) []byte {
 	for range rapid.IntRange(0, 3).Draw(t, "unknown fields") {
-		number := rapid.Uint32Range(100, 1<<20).Draw(t, "number")
+		number := rapid.Uint32Range(101, 1<<20).Draw(t, "number")
 		var f []byte
 		switch rapid.IntRange(0, 3).Draw(t, "type") {
 		case 0:

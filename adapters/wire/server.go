@@ -203,7 +203,7 @@ func decodeRawRequest(verb ports.Verb, body []byte) (*kvrpcpb.Context, ports.Req
 			TTL: m.Ttl, CF: m.Cf, Delete: m.Delete,
 		}, err
 	default:
-		return nil, nil, malformed("request of no verb")
+		return decodeAdminRequest(verb, body)
 	}
 }
 
@@ -331,5 +331,5 @@ func rawReplyToProto(fault *errorpb.Error, reply ports.Reply) message {
 			PreviousValue: r.Previous,
 		}
 	}
-	return nil
+	return adminReply(fault, reply)
 }

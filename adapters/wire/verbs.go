@@ -64,9 +64,28 @@ func commandOf(v ports.Verb) command {
 		return command{"KvPessimisticLock", 23}
 	case ports.VerbScanLock:
 		return command{"KvScanLock", 9}
-	case ports.VerbNone:
+	default:
+		return adminCommandOf(v)
 	}
-	return command{}
+}
+
+func adminCommandOf(v ports.Verb) command {
+	switch v {
+	case ports.VerbRawChecksum:
+		return command{"RawChecksum", 0}
+	case ports.VerbDeleteRange:
+		return command{"KvDeleteRange", 12}
+	case ports.VerbUnsafeDestroyRange:
+		return command{"UnsafeDestroyRange", 0}
+	case ports.VerbPrepareFlashbackToVersion:
+		return command{"KvPrepareFlashbackToVersion", 36}
+	case ports.VerbFlashbackToVersion:
+		return command{"KvFlashbackToVersion", 35}
+	case ports.VerbSplitRegion:
+		return command{"SplitRegion", 0}
+	default:
+		return command{}
+	}
 }
 
 // methods are the full names of the methods by verb, so that a call builds no string.
