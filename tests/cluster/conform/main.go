@@ -1,6 +1,7 @@
 // Command conform plays the scripts of tests/conform on the simulated cluster and on
 // stores that others have written: all of them on unistore, those of raw commands also
-// on client-go's mock. Each difference is explained in the script, or wrong.
+// on client-go's mock. Each difference is explained in the script, or wrong. Then
+// client-go itself uses the simulated cluster, and judges what it is told.
 package main
 
 import (
@@ -64,9 +65,14 @@ func run(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	checks, err := judged(ctx, root)
+	if err != nil {
+		return false, err
+	}
 	for _, s := range []*score{simulated, unistore, mock} {
 		s.print()
 	}
+	fmt.Printf("  client-go on the simulator: checks=%s\n", checks)
 	ok := simulated.passed == n && unistore.passed == n && mock.passed == len(scripts[raw]) &&
 		simulated.well && unistore.well && mock.well
 	fmt.Printf("conform: scripts=%d sim=%d/%d unistore=%d/%d explained=%d\n",
