@@ -71,9 +71,24 @@ func raw(b *strings.Builder, reply ports.Reply) {
 		})
 	case *ports.RawCompareAndSwapReply:
 		unless(b, r.Text, func() { swap(b, r) })
+	case *ports.RangeReply:
+		unless(b, r.Text, func() { b.WriteString("ok\n") })
+	case *ports.RawChecksumReply:
+		unless(b, r.Text, func() { checksum(b, r) })
+	case *ports.SplitRegionReply:
+		fmt.Fprintf(b, "regions=%d\n", len(r.Regions))
 	default:
 		fmt.Fprintf(b, "unexpected %T\n", reply)
 	}
+}
+
+// checksum leaves out what depends on the prefix of the script's keys.
+func checksum(b *strings.Builder, r *ports.RawChecksumReply) {
+	fmt.Fprintf(b, "pairs=%d bytes=%d", r.Pairs, r.Bytes)
+	if r.Pairs == 0 {
+		fmt.Fprintf(b, " checksum=%d", r.Checksum)
+	}
+	b.WriteByte('\n')
 }
 
 func swap(b *strings.Builder, r *ports.RawCompareAndSwapReply) {

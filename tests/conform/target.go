@@ -3,6 +3,7 @@ package conform
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/tikvx/tikvx/core/key"
@@ -71,7 +72,8 @@ func (p *pending) receive() (ports.Reply, error) {
 		case ev.Reply.Region() == nil:
 			return ev.Reply, nil
 		}
-		last = fmt.Errorf("region error %d: %s", ev.Reply.Region().Kind, ev.Reply.Region().Text)
+		f := ev.Reply.Region()
+		last = errors.New(strings.TrimSuffix(fmt.Sprintf("region error %d: %s", f.Kind, f.Text), ": "))
 		p.submit()
 	}
 	return nil, last
