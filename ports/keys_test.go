@@ -33,8 +33,12 @@ var keyFields = map[string]string{
 	"UnsafeDestroyRangeRequest.Range": "user", "PrepareFlashbackToVersionRequest.Range": "user",
 	"FlashbackToVersionRequest.Range": "user",
 	"ScanLockRequest.Range":           "user",
-	"WaitFor.Key":                     "user",
-	"PrewriteRequest.Primary":         "user", "CommitRequest.Keys": "user", "CommitRequest.Primary": "user",
+	"FlushRequest.Primary":            "user", "BufferBatchGetRequest.Keys": "user",
+	"MvccGetByKeyRequest.Key": "user", "MvccGetByStartTSReply.Key": "user", "MvccValue.Value": "value",
+	"MvccLock.Primary": "user", "MvccLock.Secondaries": "user", "MvccLock.ShortValue": "value",
+	"MvccWrite.ShortValue":    "value",
+	"WaitFor.Key":             "user",
+	"PrewriteRequest.Primary": "user", "CommitRequest.Keys": "user", "CommitRequest.Primary": "user",
 	"BatchRollbackRequest.Keys": "user", "CheckTxnStatusRequest.Primary": "user",
 	"ResolveLockRequest.Keys": "user", "TxnHeartBeatRequest.Primary": "user",
 	"PessimisticRollbackRequest.Keys": "user",
@@ -58,6 +62,8 @@ var (
 		&ports.CheckSecondaryLocksRequest{}, &ports.PessimisticLockRequest{}, &ports.ScanLockRequest{},
 		&ports.RawChecksumRequest{}, &ports.DeleteRangeRequest{}, &ports.UnsafeDestroyRangeRequest{},
 		&ports.PrepareFlashbackToVersionRequest{}, &ports.FlashbackToVersionRequest{}, &ports.SplitRegionRequest{},
+		&ports.FlushRequest{}, &ports.BufferBatchGetRequest{}, &ports.BroadcastTxnStatusRequest{},
+		&ports.MvccGetByKeyRequest{}, &ports.MvccGetByStartTSRequest{},
 	}
 	replies = []ports.Reply{
 		&ports.GetReply{}, &ports.BatchGetReply{}, &ports.ScanReply{}, &ports.PrewriteReply{},
@@ -67,6 +73,8 @@ var (
 		&ports.RawScanReply{}, &ports.RawGetKeyTTLReply{}, &ports.RawCompareAndSwapReply{},
 		&ports.CheckSecondaryLocksReply{}, &ports.PessimisticLockReply{}, &ports.ScanLockReply{},
 		&ports.RawChecksumReply{}, &ports.RangeReply{Of: ports.VerbDeleteRange}, &ports.SplitRegionReply{},
+		&ports.FlushReply{}, &ports.BufferBatchGetReply{}, &ports.BroadcastTxnStatusReply{},
+		&ports.MvccGetByKeyReply{}, &ports.MvccGetByStartTSReply{},
 	}
 )
 

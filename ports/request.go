@@ -37,6 +37,11 @@ const (
 	VerbPrepareFlashbackToVersion
 	VerbFlashbackToVersion
 	VerbSplitRegion
+	VerbFlush
+	VerbBufferBatchGet
+	VerbBroadcastTxnStatus
+	VerbMvccGetByKey
+	VerbMvccGetByStartTS
 	verbs
 )
 
@@ -272,11 +277,13 @@ type ResolveLockRequest struct {
 	IsTxnFile bool
 }
 
-// TxnHeartBeatRequest prolongs the life of a primary lock.
+// TxnHeartBeatRequest prolongs the life of a primary lock. MinCommitTS raises the
+// min_commit_ts of a flushed one, 0 leaving it alone.
 type TxnHeartBeatRequest struct {
 	Primary       []byte
 	StartTS       Timestamp
 	AdviseLockTTL uint64
+	MinCommitTS   Timestamp
 }
 
 // PessimisticRollbackRequest removes pessimistic locks: the given keys, or, with
@@ -386,3 +393,8 @@ func (*RawCompareAndSwapRequest) Verb() Verb   { return VerbRawCompareAndSwap } 
 func (*CheckSecondaryLocksRequest) Verb() Verb { return VerbCheckSecondaryLocks } // Verb implements [Request].
 func (*PessimisticLockRequest) Verb() Verb     { return VerbPessimisticLock }     // Verb implements [Request].
 func (*ScanLockRequest) Verb() Verb            { return VerbScanLock }            // Verb implements [Request].
+func (*FlushRequest) Verb() Verb               { return VerbFlush }               // Verb implements [Request].
+func (*BufferBatchGetRequest) Verb() Verb      { return VerbBufferBatchGet }      // Verb implements [Request].
+func (*BroadcastTxnStatusRequest) Verb() Verb  { return VerbBroadcastTxnStatus }  // Verb implements [Request].
+func (*MvccGetByKeyRequest) Verb() Verb        { return VerbMvccGetByKey }        // Verb implements [Request].
+func (*MvccGetByStartTSRequest) Verb() Verb    { return VerbMvccGetByStartTS }    // Verb implements [Request].

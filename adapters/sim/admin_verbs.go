@@ -25,7 +25,9 @@ func adminReply(verb ports.Verb) ports.Reply {
 }
 
 // storeLevel reports whether a request is about a store, and not about one of its regions.
-func storeLevel(req ports.Request) bool { return req.Verb() == ports.VerbUnsafeDestroyRange }
+func storeLevel(req ports.Request) bool {
+	return req.Verb() == ports.VerbUnsafeDestroyRange || req.Verb() == ports.VerbBroadcastTxnStatus
+}
 
 // adminInRegion is inRegion for the verbs of administrators. What makes no sense is refused for that reason.
 func adminInRegion(x mvcc.Extent, req ports.Request) bool {

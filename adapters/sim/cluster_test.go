@@ -288,6 +288,8 @@ func TestKeysOfRequests(t *testing.T) {
 		&ports.TxnHeartBeatRequest{Primary: keys[1]}, &ports.PessimisticRollbackRequest{Keys: keys},
 		&ports.CheckSecondaryLocksRequest{Keys: keys}, &ports.ScanLockRequest{Range: ports.KeyRange{Start: keys[1]}},
 		&ports.PessimisticLockRequest{Mutations: []ports.Mutation{{Key: keys[0]}, {Key: keys[1]}}},
+		&ports.FlushRequest{Mutations: []ports.Mutation{{Key: keys[0]}, {Key: keys[1]}}},
+		&ports.BufferBatchGetRequest{Keys: keys}, &ports.MvccGetByKeyRequest{Key: keys[1]},
 	} {
 		require.False(t, s.w.inRegion(r, req), "%T", req)
 	}

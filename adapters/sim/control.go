@@ -51,6 +51,7 @@ func (w *World) Crash(id ports.StoreID) {
 	s.up, s.hung = false, false
 	s.incarnation++
 	s.maxTS = 0
+	s.statuses = statusCache{}
 	for i := range s.backlog {
 		h := &s.backlog[i]
 		if h.kind == happenInProcess {

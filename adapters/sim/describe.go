@@ -161,6 +161,7 @@ var verbNames = [ports.Verbs]string{
 	"RawBatchDelete", "RawDeleteRange", "RawScan", "RawGetKeyTTL", "RawCompareAndSwap", "CheckSecondaryLocks",
 	"PessimisticLock", "ScanLock", "RawChecksum", "DeleteRange", "UnsafeDestroyRange", "PrepareFlashbackToVersion",
 	"FlashbackToVersion", "SplitRegion",
+	"Flush", "BufferBatchGet", "BroadcastTxnStatus", "MvccGetByKey", "MvccGetByStartTS",
 }
 
 func verbName(v ports.Verb) string { return verbNames[v] }

@@ -29,6 +29,16 @@ func rareReply(verb ports.Verb) ports.Reply {
 		return &ports.ScanLockReply{}
 	case ports.VerbRawGetKeyTTL:
 		return &ports.RawGetKeyTTLReply{}
+	case ports.VerbFlush:
+		return &ports.FlushReply{}
+	case ports.VerbBufferBatchGet:
+		return &ports.BufferBatchGetReply{}
+	case ports.VerbBroadcastTxnStatus:
+		return &ports.BroadcastTxnStatusReply{}
+	case ports.VerbMvccGetByKey:
+		return &ports.MvccGetByKeyReply{}
+	case ports.VerbMvccGetByStartTS:
+		return &ports.MvccGetByStartTSReply{}
 	default:
 		return adminReply(verb)
 	}
@@ -49,6 +59,12 @@ func rareInRegion(x mvcc.Extent, req ports.Request) bool {
 		return x.Touches(q.Range.Start, false)
 	case *ports.RawGetKeyTTLRequest:
 		return x.ContainsRaw(q.Key)
+	case *ports.FlushRequest:
+		return allMutations(q.Mutations, x)
+	case *ports.BufferBatchGetRequest:
+		return all(q.Keys, x.Contains)
+	case *ports.MvccGetByKeyRequest:
+		return x.Contains(q.Key)
 	}
 	return adminInRegion(x, req)
 }
@@ -64,7 +80,9 @@ func (w *World) performRare(
 		e.PessimisticRollback(q, x, reply.(*ports.PessimisticRollbackReply))
 	case *ports.CheckSecondaryLocksRequest:
 		s.maxTS = max(s.maxTS, q.StartTS)
-		e.CheckSecondaryLocks(q, reply.(*ports.CheckSecondaryLocksReply))
+		r := reply.(*ports.CheckSecondaryLocksReply)
+		e.CheckSecondaryLocks(q, r)
+		w.knows(s, q.StartTS, r.CommitTS)
 	case *ports.PessimisticLockRequest:
 		s.maxTS = max(s.maxTS, mvcc.ReadTS(q))
 		s.waits.met = e.PessimisticLockKept(w.keeps(), q, reply.(*ports.PessimisticLockReply)) && q.WaitTimeout >= 0
@@ -73,6 +91,18 @@ func (w *World) performRare(
 		e.ScanLock(q, x, reply.(*ports.ScanLockReply))
 	case *ports.RawGetKeyTTLRequest:
 		w.raw(e).GetKeyTTL(q, reply.(*ports.RawGetKeyTTLReply))
+	case *ports.FlushRequest:
+		s.observe(q.Mutations, q.StartTS)
+		e.Flush(q, reply.(*ports.FlushReply))
+	case *ports.BufferBatchGetRequest:
+		s.snapshot(hdr, q.StartTS)
+		e.BufferBatchGet(q, reply.(*ports.BufferBatchGetReply))
+	case *ports.BroadcastTxnStatusRequest:
+		w.onBroadcast(s, q)
+	case *ports.MvccGetByKeyRequest:
+		e.MvccGetByKey(q, reply.(*ports.MvccGetByKeyReply))
+	case *ports.MvccGetByStartTSRequest:
+		e.MvccGetByStartTS(q, x, reply.(*ports.MvccGetByStartTSReply))
 	default:
 		w.performAdmin(e, hdr, x, req, reply)
 	}

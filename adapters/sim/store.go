@@ -19,6 +19,8 @@ type store struct {
 	incarnation uint64
 	// backlog is what a hanging store has been sent.
 	backlog []happening
+	// statuses are what it remembers of transactions.
+	statuses statusCache
 	// maxTS is the greatest timestamp that was read here (components/concurrency_manager).
 	maxTS ports.Timestamp
 	// waits are the requests that wait here for locks.
@@ -205,7 +207,9 @@ func all(keys [][]byte, in func([]byte) bool) bool {
 func writes(v ports.Verb) bool {
 	switch v {
 	case ports.VerbGet, ports.VerbBatchGet, ports.VerbScan, ports.VerbRawGet, ports.VerbRawBatchGet, ports.VerbRawScan,
-		ports.VerbScanLock, ports.VerbRawGetKeyTTL, ports.VerbRawChecksum, ports.VerbUnsafeDestroyRange:
+		ports.VerbScanLock, ports.VerbRawGetKeyTTL, ports.VerbRawChecksum, ports.VerbUnsafeDestroyRange,
+		ports.VerbBufferBatchGet, ports.VerbBroadcastTxnStatus,
+		ports.VerbMvccGetByKey, ports.VerbMvccGetByStartTS:
 		return false
 	default:
 		return true
@@ -215,7 +219,7 @@ func writes(v ports.Verb) bool {
 // perform executes a request that was admitted.
 func (w *World) perform(s *store, hdr *ports.Header, req ports.Request, b *replyBuffer) {
 	if storeLevel(req) {
-		w.performAdmin(&w.engine, hdr, mvcc.Extent{}, req, b.rare)
+		w.performRare(s, hdr, mvcc.Extent{}, &w.engine, req, b.rare)
 		return
 	}
 	r := w.regions.byID[hdr.Region.ID]
@@ -234,15 +238,20 @@ func (w *World) perform(s *store, hdr *ports.Header, req ports.Request, b *reply
 	case *ports.ScanRequest:
 		e.Scan(q, x, s.snapshot(hdr, q.TS), &b.scan)
 	case *ports.PrewriteRequest:
-		s.observe(q)
-		e.PrewriteOn(mvcc.Terms{MaxTS: s.maxTS, Retry: hdr.IsRetry}, q, &b.prewrite)
+		s.observe(q.Mutations, q.StartTS)
+		e.PrewriteOn(mvcc.Terms{MaxTS: s.maxTS, Retry: hdr.IsRetry || w.knownCommitted(s, q)}, q, &b.prewrite)
+		w.knows(s, q.StartTS, b.prewrite.OnePCCommitTS)
 	case *ports.CommitRequest:
 		e.Commit(q, &b.commit)
+		if b.commit.Err == nil {
+			w.knows(s, q.StartTS, q.CommitTS)
+		}
 	case *ports.BatchRollbackRequest:
 		e.BatchRollback(q, &b.rollback)
 	case *ports.CheckTxnStatusRequest:
 		s.maxTS = max(s.maxTS, mvcc.MaxTS(q))
 		e.CheckTxnStatus(q, &b.status)
+		w.knows(s, q.LockTS, b.status.CommitTS)
 	case *ports.ResolveLockRequest:
 		e.ResolveLock(q, x, &b.resolve)
 	default:
@@ -263,10 +272,10 @@ func (s *store) snapshot(hdr *ports.Header, ts ports.Timestamp) *mvcc.Snapshot {
 }
 
 // observe raises max_ts for prewrites that read (txn/actions/prewrite.rs: Insert and CheckNotExists).
-func (s *store) observe(q *ports.PrewriteRequest) {
-	for i := range q.Mutations {
-		if k := q.Mutations[i].Kind; k == ports.KindInsert || k == ports.KindCheckNotExists {
-			s.maxTS = max(s.maxTS, q.StartTS)
+func (s *store) observe(list []ports.Mutation, start ports.Timestamp) {
+	for i := range list {
+		if k := list[i].Kind; k == ports.KindInsert || k == ports.KindCheckNotExists {
+			s.maxTS = max(s.maxTS, start)
 		}
 	}
 }

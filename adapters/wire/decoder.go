@@ -133,7 +133,7 @@ func (d *Decoder) decodeRaw(verb ports.Verb, body []byte) (ports.Reply, error) {
 		r.Succeeded, r.PreviousAbsent = succeeded != 0, absent != 0
 		return r, err
 	default:
-		return decodeAdmin(verb, body)
+		return decodeRare(verb, body)
 	}
 }
 

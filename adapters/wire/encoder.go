@@ -139,6 +139,7 @@ func (e *Encoder) fill(cluster uint64, hdr *ports.Header, req ports.Request) mes
 	case *ports.TxnHeartBeatRequest:
 		return &kvrpcpb.TxnHeartBeatRequest{
 			Context: c, PrimaryLock: r.Primary, StartVersion: uint64(r.StartTS), AdviseLockTtl: r.AdviseLockTTL,
+			MinCommitTs: uint64(r.MinCommitTS),
 		}
 	case *ports.PessimisticRollbackRequest:
 		return &kvrpcpb.PessimisticRollbackRequest{
@@ -282,7 +283,7 @@ func (e *Encoder) fillRaw(c *kvrpcpb.Context, req ports.Request) message {
 			Ttl: r.TTL, Cf: r.CF, Delete: r.Delete,
 		}
 	}
-	return adminRequest(c, req)
+	return e.fillRare(c, req)
 }
 
 // rawBatchPut sends one life for each pair, or none at all: TiKV refuses other numbers, and applies a single one to

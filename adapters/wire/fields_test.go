@@ -71,6 +71,20 @@ func exchanges() []exchange {
 			response: &kvrpcpb.PessimisticLockResponse{},
 		},
 		{verb: ports.VerbScanLock, request: &kvrpcpb.ScanLockRequest{}, response: &kvrpcpb.ScanLockResponse{}},
+		{verb: ports.VerbFlush, request: &kvrpcpb.FlushRequest{}, response: &kvrpcpb.FlushResponse{}},
+		{
+			verb: ports.VerbBufferBatchGet, request: &kvrpcpb.BufferBatchGetRequest{},
+			response: &kvrpcpb.BufferBatchGetResponse{},
+		},
+		{
+			verb: ports.VerbBroadcastTxnStatus, request: &kvrpcpb.BroadcastTxnStatusRequest{},
+			response: &kvrpcpb.BroadcastTxnStatusResponse{},
+		},
+		{verb: ports.VerbMvccGetByKey, request: &kvrpcpb.MvccGetByKeyRequest{}, response: &kvrpcpb.MvccGetByKeyResponse{}},
+		{
+			verb: ports.VerbMvccGetByStartTS, request: &kvrpcpb.MvccGetByStartTsRequest{},
+			response: &kvrpcpb.MvccGetByStartTsResponse{},
+		},
 	}, adminExchanges()...)
 }
 
@@ -108,7 +122,6 @@ var unused = map[string]string{
 	"BatchRollbackRequest.IsTxnFile":            "file-based transactions are TiDB's",
 	"ResolveLockRequest.TxnInfos":               "one transaction a request: the answer is then about it alone",
 	"ResolveLockRequest.IsAsync":                "TiDB marks requests of its background worker with it",
-	"TxnHeartBeatRequest.MinCommitTs":           "comes with pipelined transactions",
 	"TxnHeartBeatRequest.IsTxnFile":             "file-based transactions are TiDB's",
 	"GetResponse.ExecDetailsV2":                 "execution details are skipped",
 	"BatchGetResponse.ExecDetailsV2":            "execution details are skipped",
@@ -125,6 +138,8 @@ var unused = map[string]string{
 	"PessimisticLockResponse.CommitTs":          "deprecated: TiKV does not set it",
 	"PessimisticLockResponse.Value":             "deprecated: TiKV does not set it",
 	"ScanLockResponse.ExecDetailsV2":            "execution details are skipped",
+	"FlushResponse.ExecDetailsV2":               "execution details are skipped",
+	"BufferBatchGetResponse.ExecDetailsV2":      "execution details are skipped",
 	"Deadlock.DeadlockKey":                      "TiKV does not set it",
 	"WaitForEntry.ResourceGroupTag":             "top-SQL is TiDB's",
 	"PessimisticLockRequest.Force":              "deprecated: TiKV ignores it",

@@ -99,6 +99,7 @@ func decodeRequest(verb ports.Verb, body []byte) (*kvrpcpb.Context, ports.Reques
 		m, err := parse(new(kvrpcpb.TxnHeartBeatRequest), body)
 		return m.Context, &ports.TxnHeartBeatRequest{
 			Primary: m.PrimaryLock, StartTS: ports.Timestamp(m.StartVersion), AdviseLockTTL: m.AdviseLockTtl,
+			MinCommitTS: ports.Timestamp(m.MinCommitTs),
 		}, err
 	case ports.VerbPessimisticRollback:
 		m, err := parse(new(kvrpcpb.PessimisticRollbackRequest), body)
@@ -203,7 +204,7 @@ func decodeRawRequest(verb ports.Verb, body []byte) (*kvrpcpb.Context, ports.Req
 			TTL: m.Ttl, CF: m.Cf, Delete: m.Delete,
 		}, err
 	default:
-		return decodeAdminRequest(verb, body)
+		return decodeRareRequest(verb, body)
 	}
 }
 
@@ -331,5 +332,5 @@ func rawReplyToProto(fault *errorpb.Error, reply ports.Reply) message {
 			PreviousValue: r.Previous,
 		}
 	}
-	return adminReply(fault, reply)
+	return rareReplyToProto(fault, reply)
 }

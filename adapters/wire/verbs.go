@@ -64,6 +64,16 @@ func commandOf(v ports.Verb) command {
 		return command{"KvPessimisticLock", 23}
 	case ports.VerbScanLock:
 		return command{"KvScanLock", 9}
+	case ports.VerbFlush:
+		return command{"KvFlush", 37}
+	case ports.VerbBufferBatchGet:
+		return command{"KvBufferBatchGet", 38}
+	case ports.VerbBroadcastTxnStatus:
+		return command{"BroadcastTxnStatus", 40}
+	case ports.VerbMvccGetByKey:
+		return command{"MvccGetByKey", 0}
+	case ports.VerbMvccGetByStartTS:
+		return command{"MvccGetByStartTs", 0}
 	default:
 		return adminCommandOf(v)
 	}

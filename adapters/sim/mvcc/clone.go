@@ -59,6 +59,7 @@ func (l *Lock) appendState(dst []byte) []byte {
 	dst = appendTimestamps(dst, l.StartTS, l.ForUpdateTS, l.MinCommitTS)
 	dst = binary.AppendUvarint(dst, l.TTL)
 	dst = binary.AppendUvarint(dst, l.TxnSize)
+	dst = binary.AppendUvarint(dst, l.generation)
 	dst = appendBytes(dst, l.Value)
 	dst = appendFlags(dst, l.AsyncCommit, l.WithConflict, l.memory, l.ShrinkOnly())
 	dst = binary.AppendUvarint(dst, uint64(len(l.Shared())))
@@ -75,9 +76,9 @@ func (l *Lock) appendState(dst []byte) []byte {
 
 func (w *Write) appendState(dst []byte) []byte {
 	dst = append(dst, byte(w.Kind))
-	dst = appendTimestamps(dst, w.CommitTS, w.StartTS)
+	dst = appendTimestamps(dst, w.CommitTS, w.StartTS, w.fence)
 	dst = appendBytes(dst, w.Value)
-	return appendFlags(dst, w.Protected, w.OverlappedRollback)
+	return appendFlags(dst, w.Protected, w.OverlappedRollback, w.fenced)
 }
 
 func appendBytes(dst, b []byte) []byte {

@@ -82,6 +82,7 @@ func TestStateHoldsEverything(t *testing.T) {
 		"async": func(l *Lock) { l.AsyncCommit = true }, "conflict": func(l *Lock) { l.WithConflict = true },
 		"secondaries": func(l *Lock) { l.Secondaries = [][]byte{[]byte("b")} },
 		"memory":      func(l *Lock) { l.memory = true },
+		"generation":  func(l *Lock) { l.generation = 1 },
 		"shared":      func(l *Lock) { l.shared = l.shared.with(Lock{StartTS: 9}) },
 		"rollbacks":   func(l *Lock) { l.rollbacks = []ports.Timestamp{4} },
 	}
@@ -106,6 +107,7 @@ func TestStateHoldsEverything(t *testing.T) {
 		"commit": func(w *Write) { w.CommitTS = 7 }, "start": func(w *Write) { w.StartTS = 4 },
 		"kind": func(w *Write) { w.Kind = ports.KindDelete }, "value": func(w *Write) { w.Value = nil },
 		"protected": func(w *Write) { w.Protected = true }, "mark": func(w *Write) { w.OverlappedRollback = true },
+		"fenced": func(w *Write) { w.fenced = true }, "fence": func(w *Write) { w.fence = 9 },
 	}
 	require.Len(t, records, reflect.TypeFor[Write]().NumField(), "a field is not tested")
 	for name, change := range records {

@@ -95,6 +95,8 @@ type prewrite struct {
 	// async and onePC are the request's wishes until the batch has fallen back.
 	async, onePC bool
 	minCommit    ports.Timestamp
+	// generation is that of a flush, 0 in a prewrite.
+	generation uint64
 	// committed: the transaction is, at minCommit. locks are those of others, failed is the first assertion that does
 	// not hold: whatever else is wrong goes first. fatal ends the batch.
 	committed     bool
@@ -185,13 +187,14 @@ func (k *keyPrewrite) run() (ports.Timestamp, *ports.KeyError) {
 	if err := k.admit(); err != nil {
 		return 0, err
 	}
-	amended := false
+	amended, again := false, false
 	switch {
 	case k.at.value.locked:
 		own, err := k.locked(&k.at.value.lock)
-		if err != nil || own != nil {
+		if err != nil || own != nil && k.generation == 0 {
 			return own.duplicate(), err
 		}
+		again = own != nil
 	case k.action == ports.DoPessimisticCheck && k.mutation.Kind == ports.KindSharedLock:
 		return 0, k.lockNotFound("LockMissingAmendFail")
 	case k.action == ports.DoPessimisticCheck:
@@ -208,7 +211,7 @@ func (k *keyPrewrite) run() (ports.Timestamp, *ports.KeyError) {
 			return 0, err
 		}
 	}
-	if !amended {
+	if !amended && !again { // each key of a transaction is asserted once
 		if err := k.assert(newest, !skipped); err != nil {
 			return 0, err
 		}
@@ -237,6 +240,11 @@ func (k *keyPrewrite) admit() *ports.KeyError {
 	return abort("mismatch Op in prewrite mutations: %d", k.mutation.Kind)
 }
 
+// fresh reports whether the key must not exist.
+func (k *keyPrewrite) fresh() bool {
+	return k.mutation.Kind == ports.KindInsert || k.mutation.Kind == ports.KindCheckNotExists
+}
+
 // duplicate is what a prewrite answers that finds its own lock.
 func (l *Lock) duplicate() ports.Timestamp {
 	if l == nil || !l.AsyncCommit {
@@ -260,8 +268,10 @@ func (k *keyPrewrite) locked(l *Lock) (*Lock, *ports.KeyError) {
 			err.Lock.TTL = 0
 		}
 		return nil, err
+	case l.generation > 0 && l.Kind == ports.KindPut && k.fresh():
+		return nil, alreadyExists(k.at.key)
 	case !l.pessimistic():
-		return l, nil // a duplicate: the lock stays as it is
+		return l, nil // a duplicate: the lock stays as it is, unless it is flushed
 	case !k.pessimistic():
 		return nil, abort("Txn(Mvcc(LockTypeNotMatch { start_ts: %d, pessimistic: true }))", l.StartTS)
 	case k.constrained && l.ForUpdateTS != k.expected:
@@ -321,8 +331,7 @@ func (k *keyPrewrite) newerVersion() (*Write, *ports.KeyError) {
 		case k.pessimistic() && w.CommitTS > k.req.ForUpdateTS:
 			return nil, k.lockNotFound("NonLockKeyConflict")
 		}
-		fresh := k.mutation.Kind == ports.KindInsert || k.mutation.Kind == ports.KindCheckNotExists
-		if fresh && c.visible(w.CommitTS) != nil {
+		if k.fresh() && c.visible(w.CommitTS) != nil {
 			return nil, alreadyExists(k.at.key)
 		}
 		return w, nil
@@ -367,7 +376,7 @@ func (k *keyPrewrite) write() (ports.Timestamp, *ports.KeyError) {
 	m := k.mutation
 	l := Lock{
 		Kind: m.Kind, Primary: k.ownPrimary(), StartTS: k.req.StartTS, TTL: k.ttl, TxnSize: k.req.TxnSize,
-		MinCommitTS: k.least, ForUpdateTS: k.forUpdate,
+		MinCommitTS: k.least, ForUpdateTS: k.forUpdate, generation: k.generation,
 	}
 	switch m.Kind {
 	case ports.KindInsert:

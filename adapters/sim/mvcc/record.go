@@ -19,6 +19,8 @@ type Lock struct {
 	WithConflict bool
 	// memory: the lock is nowhere but in the leader's memory.
 	memory bool
+	// generation counts the flushes of a pipelined transaction; 0: the lock is no flushed one.
+	generation uint64
 	// shared are the locks of a key that is shared.
 	shared *sharedLocks
 	// rollbacks are protected rollbacks of other transactions that a commit of this one could overwrite.
@@ -63,6 +65,9 @@ type Write struct {
 	Protected bool
 	// OverlappedRollback: a protected rollback of the transaction that began at CommitTS is kept in this record.
 	OverlappedRollback bool
+	// fenced: the record was written again for that, when the next version was at fence, 0 for none.
+	fenced bool
+	fence  ports.Timestamp
 }
 
 func (w *Write) data() bool { return w.Kind == ports.KindPut || w.Kind == ports.KindDelete }
@@ -95,6 +100,17 @@ func (c *columns) visible(ts ports.Timestamp) *Write {
 		}
 	}
 	return nil
+}
+
+// after returns the commit timestamp of the version that follows ts, 0 when there is none (reader.rs:
+// get_txn_commit_record).
+func (c *columns) after(ts ports.Timestamp) ports.Timestamp {
+	for i := range c.writes {
+		if w := &c.writes[i]; w.CommitTS > ts && w.data() {
+			return w.CommitTS
+		}
+	}
+	return 0
 }
 
 func (c *columns) put(w Write) {

@@ -36,8 +36,8 @@ func cleanup(b *batch, at *entry[columns], start ports.Timestamp) *ports.KeyErro
 	return nil
 }
 
-// rollbackLock replaces a transaction's own lock by a rollback record, which is protected on the primary
-// (txn/actions/check_txn_status.rs: rollback_lock).
+// rollbackLock replaces a transaction's own lock by a rollback record, which is protected on the primary and on flushed
+// keys (txn/actions/check_txn_status.rs: rollback_lock).
 func rollbackLock(b *batch, at *entry[columns], l *Lock) {
 	fate := at.value.fate(l.StartTS)
 	if fate.committed() {
@@ -46,7 +46,8 @@ func rollbackLock(b *batch, at *entry[columns], l *Lock) {
 	if fate.own == nil && !fate.rolledBack {
 		// No shared lock is a primary (rollback_shared_lock).
 		primary := at.value.lock.shared == nil && string(at.key) == string(l.Primary)
-		writeRollback(b, at, l.StartTS, primary, fate.overlapped)
+		// A flushed lock may come again, and be held against what others have written meanwhile.
+		writeRollback(b, at, l.StartTS, primary || l.generation > 0, fate.overlapped)
 		collapse(b, at, l.StartTS)
 	}
 	b.unlock(at, l.StartTS, 0)
@@ -73,7 +74,7 @@ func writeRollback(b *batch, at *entry[columns], start ports.Timestamp, protecte
 	}
 	if protected {
 		w := *overlapped
-		w.OverlappedRollback = true
+		w.OverlappedRollback, w.fenced, w.fence = true, true, at.value.after(start)
 		b.putWrite(at, w)
 	}
 }

@@ -66,6 +66,7 @@ func (s *script) run(_ *testing.T, d *datadriven.TestData) string {
 		var reply ports.TxnHeartBeatReply
 		s.e.TxnHeartBeat(&ports.TxnHeartBeatRequest{
 			Primary: s.key("primary"), StartTS: s.ts("start"), AdviseLockTTL: uint64(s.number("ttl")),
+			MinCommitTS: s.ts("min"),
 		}, &reply)
 		return answer(fmt.Sprintf("ttl %d", reply.TTL), reply.Err)
 	case "release":
@@ -79,6 +80,12 @@ func (s *script) run(_ *testing.T, d *datadriven.TestData) string {
 		return s.read()
 	case "show":
 		return s.show()
+	case "flush":
+		return s.flush()
+	case "flushed":
+		return s.flushed()
+	case "mvcc":
+		return s.inspect()
 	}
 	d.Fatalf(s.t, "no command %q", d.Cmd)
 	return ""
@@ -156,15 +163,9 @@ func (s *script) prewrite() string {
 	req := &ports.PrewriteRequest{
 		Primary: s.key("primary"), StartTS: s.ts("start"), TTL: uint64(s.number("ttl")), MinCommitTS: s.ts("min"),
 		ForUpdateTS: s.ts("for-update"), UseAsyncCommit: s.d.HasArg("async"), TryOnePC: s.d.HasArg("one-pc"),
-		MaxCommitTS: s.ts("max-commit"),
+		MaxCommitTS: s.ts("max-commit"), Mutations: s.mutations(),
 	}
-	for line := range strings.Lines(s.d.Input) {
-		words := strings.Fields(line)
-		m := ports.Mutation{Kind: kinds[words[0]], Key: []byte(words[1])}
-		if len(words) > 2 {
-			m.Value = []byte(words[2])
-		}
-		req.Mutations = append(req.Mutations, m)
+	for range req.Mutations {
 		switch {
 		case req.ForUpdateTS != 0 && s.d.HasArg("unlocked"):
 			req.Actions = append(req.Actions, ports.SkipPessimisticCheck)
@@ -175,14 +176,7 @@ func (s *script) prewrite() string {
 	req.TxnSize = uint64(len(req.Mutations))
 	var reply ports.PrewriteReply
 	s.e.Prewrite(req, &reply)
-	if len(reply.Errors) == 0 {
-		return "ok"
-	}
-	var lines []string
-	for i := range reply.Errors {
-		lines = append(lines, answer("", &reply.Errors[i]))
-	}
-	return strings.Join(lines, "\n")
+	return answers(reply.Errors)
 }
 
 // lock asks for pessimistic locks.

@@ -154,7 +154,8 @@ func (s *status) decided(f *fate) {
 	}
 }
 
-// TxnHeartBeat prolongs the life of a lock (txn/commands/txn_heart_beat.rs). It never shortens it.
+// TxnHeartBeat prolongs the life of a lock (txn/commands/txn_heart_beat.rs), and raises the min_commit_ts of a flushed
+// one. It never shortens or lowers them.
 func (e *Engine) TxnHeartBeat(req *ports.TxnHeartBeatRequest, reply *ports.TxnHeartBeatReply) {
 	b := e.begin()
 	at := e.entry(req.Primary)
@@ -170,6 +171,9 @@ func (e *Engine) TxnHeartBeat(req *ports.TxnHeartBeatRequest, reply *ports.TxnHe
 	prolonged := *l
 	if prolonged.TTL < req.AdviseLockTTL {
 		prolonged.TTL, prolonged.memory = req.AdviseLockTTL, false
+	}
+	if !l.AsyncCommit && l.generation > 0 {
+		prolonged.MinCommitTS = max(l.MinCommitTS, req.MinCommitTS)
 	}
 	b.putLock(at, prolonged)
 	e.apply(b)
