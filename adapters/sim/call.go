@@ -20,6 +20,7 @@ type call struct {
 	// place is the call's index in the link's list, -1 once it is answered.
 	place    int
 	to       ports.Endpoint
+	began    ports.Instant
 	hdr      ports.Header
 	req      ports.Request
 	copy     requestCopy
@@ -96,7 +97,8 @@ func (w *World) submit(
 	c.uses, c.incarnation, c.sent, c.limited, c.silenced = 1, 0, false, false, false
 	c.underway, c.decided = false, false
 	w.callNote(noteSubmit, c, uint64(req.Verb()))
-	w.monitor.Submitted(client, req)
+	c.began = w.now
+	w.monitor.Submitted(w.attempt(c))
 	switch {
 	case client.closed:
 		w.giveUp(c, w.now, ports.EventUnsent, ports.CauseClosed)
@@ -206,6 +208,9 @@ func (w *World) onGiveUp(c *call, event ports.EventKind, cause ports.CauseKind) 
 	}
 	sink, tok := c.sink, c.tok
 	dead := c.client.crashed
+	if !dead {
+		w.monitor.Unanswered(w.attempt(c), cause)
+	}
 	w.settle(c)
 	if !dead {
 		w.post(sink, ports.Event{Kind: event, Tok: tok, Now: w.now, Cause: causeOf(cause)})
@@ -423,7 +428,7 @@ func (w *World) onAnswer(c *call, b *replyBuffer) {
 		return
 	}
 	w.replyNote(c, b)
-	w.monitor.Answered(c.client, c.req, b.reply)
+	w.monitor.Answered(w.attempt(c), b.reply)
 	sink, tok := c.sink, c.tok
 	w.settle(c)
 	ev := ports.Event{Kind: ports.EventReply, Tok: tok, Now: w.now, Reply: b.reply}

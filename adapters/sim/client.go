@@ -57,8 +57,9 @@ func (c *Client) Submit(
 // Probe implements [ports.Network].
 func (c *Client) Probe(to ports.Endpoint, deadline ports.Instant, tok ports.Tok, sink ports.Sink) {
 	w := c.world
+	w.monitor.Probing(c, to)
 	q := c.question(deadline, tok, sink)
-	q.probe = true
+	q.probe, q.to = true, to
 	switch s := w.listener(to.Address); {
 	case c.closed:
 		w.refuse(q, w.now, ports.CauseClosed)

@@ -26,6 +26,15 @@ func (w *World) Regions() []ports.Region {
 	return list
 }
 
+// Region returns a region as it is; false when there is none. Its slices must not be changed.
+func (w *World) Region(id ports.RegionID) (ports.Region, bool) {
+	r := w.regions.byID[id]
+	if r == nil {
+		return ports.Region{}, false
+	}
+	return r.Region, true
+}
+
 // MaxTS returns the greatest timestamp that was read on a store since it started.
 func (w *World) MaxTS(id ports.StoreID) ports.Timestamp { return w.store(id).maxTS }
 

@@ -12,13 +12,45 @@ import (
 // nothing, and keeps nothing of what it is shown.
 type Monitor interface {
 	// Submitted: a client has asked for a request to be sent.
-	Submitted(client *Client, req ports.Request)
+	Submitted(a *Attempt)
 	// Executed: a store has executed a request, whether or not anybody hears of it. The data is as it was left.
 	Executed(hdr *ports.Header, req ports.Request, reply ports.Reply)
-	// Answered: a reply, region errors included, reaches the client that waits for it.
-	Answered(client *Client, req ports.Request, reply ports.Reply)
+	// Answered: a reply, region errors included, reaches the client that waits for it. Unanswered: it hears that there
+	// will be none.
+	Answered(a *Attempt, reply ports.Reply)
+	Unanswered(a *Attempt, cause ports.CauseKind)
 	// Asked: a client asks PD where data lives. What it asks now is not among what it waits for ([Client.Waits]) yet.
 	Asked(client *Client, query *ports.Query)
+	// Probing: a client asks whether a store serves; Probed: it has the answer, CauseNone if so.
+	Probing(client *Client, to ports.Endpoint)
+	Probed(client *Client, to ports.Endpoint, cause ports.CauseKind)
+}
+
+// Attempt is one request of a client, as monitors are shown it.
+type Attempt struct {
+	Client  *Client
+	To      ports.Endpoint
+	Header  *ports.Header
+	Request ports.Request
+	// Sent is when it was submitted, Deadline when it will be given up.
+	Sent, Deadline ports.Instant
+	// Caller is who sent it: the same for all attempts of one routed call, and for no two calls at a time.
+	Caller Caller
+}
+
+// Caller tells routed calls of a client from each other, by where their answers go.
+type Caller struct {
+	Sink ports.Sink
+	Addr ports.Addr
+}
+
+// attempt shows a call to the monitor.
+func (w *World) attempt(c *call) *Attempt {
+	w.shown = Attempt{
+		Client: c.client, To: c.to, Header: &c.hdr, Request: c.req, Sent: c.began, Deadline: c.deadline,
+		Caller: Caller{c.sink, c.tok.Addr},
+	}
+	return &w.shown
 }
 
 // Watch lets a monitor see everything from now on, and no other.
@@ -27,10 +59,13 @@ func (w *World) Watch(m Monitor) { w.monitor = m }
 // unwatched is the monitor of a world that has none.
 type unwatched struct{}
 
-func (unwatched) Submitted(*Client, ports.Request)                   {}
+func (unwatched) Submitted(*Attempt)                                 {}
 func (unwatched) Executed(*ports.Header, ports.Request, ports.Reply) {}
-func (unwatched) Answered(*Client, ports.Request, ports.Reply)       {}
+func (unwatched) Answered(*Attempt, ports.Reply)                     {}
+func (unwatched) Unanswered(*Attempt, ports.CauseKind)               {}
 func (unwatched) Asked(*Client, *ports.Query)                        {}
+func (unwatched) Probing(*Client, ports.Endpoint)                    {}
+func (unwatched) Probed(*Client, ports.Endpoint, ports.CauseKind)    {}
 
 // Allocated returns the greatest timestamp that PD has allocated.
 func (w *World) Allocated() ports.Timestamp { return w.pd.last }
@@ -49,6 +84,13 @@ func (c *Client) Waits(query *ports.Query) bool {
 	return slices.ContainsFunc(c.asked, func(q *question) bool {
 		return q.placement && q.query.Kind == query.Kind && q.query.Store == query.Store &&
 			bytes.Equal(q.query.Key, query.Key) && bytes.Equal(q.query.End, query.End)
+	})
+}
+
+// Locating reports whether the process has asked PD for regions, and has no answer yet.
+func (c *Client) Locating() bool {
+	return slices.ContainsFunc(c.asked, func(q *question) bool {
+		return q.placement && q.query.Kind != ports.QueryStore && q.query.Kind != ports.QueryStores
 	})
 }
 

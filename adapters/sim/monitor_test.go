@@ -11,11 +11,24 @@ import (
 )
 
 // counter is a monitor that counts.
-type counter struct{ submitted, executed, answered, asked, waits int }
+type counter struct {
+	submitted, executed, answered, unanswered, asked, waits, probing, probed int
+}
 
-func (c *counter) Submitted(*Client, ports.Request)                   { c.submitted++ }
+func (c *counter) Submitted(*Attempt)                                 { c.submitted++ }
 func (c *counter) Executed(*ports.Header, ports.Request, ports.Reply) { c.executed++ }
-func (c *counter) Answered(*Client, ports.Request, ports.Reply)       { c.answered++ }
+func (c *counter) Answered(*Attempt, ports.Reply)                     { c.answered++ }
+func (c *counter) Unanswered(a *Attempt, cause ports.CauseKind) {
+	if cause == ports.CauseTimeout && a.Sent < a.Deadline {
+		c.unanswered++
+	}
+}
+func (c *counter) Probing(*Client, ports.Endpoint) { c.probing++ }
+func (c *counter) Probed(_ *Client, _ ports.Endpoint, cause ports.CauseKind) {
+	if cause == ports.CauseNone {
+		c.probed++
+	}
+}
 func (c *counter) Asked(client *Client, query *ports.Query) {
 	c.asked++
 	if client.Waits(query) {
@@ -42,7 +55,12 @@ func TestMonitorSeesEverything(t *testing.T) {
 	require.Zero(t, s.c.Pending())
 	s.c.Timestamp(deadline, s.tok(), s) // of what was asked before nothing is left
 	s.c.Ask(where, deadline, s.tok(), s)
-	require.Equal(t, &counter{submitted: 2, executed: 1, answered: 2, asked: 4, waits: 1}, seen)
+	s.c.Probe(to, deadline, s.tok(), s)
+	s.c.Submit(to, &hdr, &ports.GetRequest{Key: []byte("k"), TS: 1}, s.w.Now()+1, s.tok(), s)
+	s.w.Run(deadline, func() bool { return s.c.Pending() == 0 })
+	require.Equal(t, &counter{
+		submitted: 3, executed: 1, answered: 2, unanswered: 1, asked: 4, waits: 1, probing: 1, probed: 1,
+	}, seen)
 	require.NotZero(t, s.w.Allocated())
 	require.Nil(t, s.w.Lock([]byte("k")))
 	s.w.Engine().PutLock([]byte("k"), mvcc.Lock{StartTS: 7})

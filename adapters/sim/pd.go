@@ -42,9 +42,11 @@ type question struct {
 	query ports.Query
 	// placement: query is what PD is asked. admin, when set, is. probe: a store is.
 	placement, probe bool
-	admin            *ports.AdminRequest
-	deadline         ports.Instant
-	client           *Client
+	// to is the store that is probed.
+	to       ports.Endpoint
+	admin    *ports.AdminRequest
+	deadline ports.Instant
+	client   *Client
 	// place is its index in the client's list, -1 once it is answered; uses counts what still points to it.
 	place, uses int
 	tok         ports.Tok
@@ -242,6 +244,9 @@ func (w *World) onTold(q *question, cause ports.CauseKind) {
 	switch {
 	case q.probe:
 		ev.Kind = ports.EventProbed
+		if !q.client.crashed {
+			w.monitor.Probed(q.client, q.to, cause)
+		}
 		w.note(noteProbed, who, uint64(cause), 0)
 	case cause != ports.CauseNone:
 		ev.Kind = ports.EventRefused

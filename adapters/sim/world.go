@@ -45,6 +45,8 @@ type World struct {
 	running *Task
 	rules   []rule
 	monitor Monitor
+	// shown is what the monitor is shown.
+	shown Attempt
 	// doubts are the transactions whose decisive request has no certain answer.
 	doubts map[ports.Timestamp]bool
 	// abandoned are addresses at which a store once listened.

@@ -30,6 +30,9 @@ func TestCallConversations(t *testing.T) {
 				stores = parseStores(t, d.Input)
 			case "call":
 				p = &parent{spec: parseSpec(t, d), get: ports.GetRequest{Key: []byte("k"), TS: 5}}
+				if d.HasArg("pause") {
+					p.pauses = 1
+				}
 				r = smtest.NewRunner(p)
 				if !d.HasArg("txn") {
 					rawEnv(r)
@@ -104,7 +107,7 @@ func parseStores(t *testing.T, text string) smtest.Stores {
 }
 
 // parseSpec reads the arguments of a call: key=k, end=k, bound=k, region=2:1.1 (with key),
-// deadline, timeout, write.
+// deadline, timeout, write. With pause, the parent lets it pause after the first reply.
 func parseSpec(t *testing.T, d *datadriven.TestData) Spec {
 	spec := Spec{Deadline: ports.Instant(10 * time.Second), Timeout: 5 * time.Second}
 	for _, arg := range d.CmdArgs {
@@ -123,7 +126,7 @@ func parseSpec(t *testing.T, d *datadriven.TestData) Spec {
 		case "region":
 			spec.By = ByRegion
 			spec.Region, err = smtest.ParseVersion(value)
-		case "txn":
+		case "txn", "pause":
 		case "deadline":
 			var dl time.Duration
 			dl, err = time.ParseDuration(value)

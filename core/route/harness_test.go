@@ -7,6 +7,7 @@ import (
 
 	"time"
 
+	"github.com/tikvx/tikvx/core/backoff"
 	"github.com/tikvx/tikvx/core/key"
 	"github.com/tikvx/tikvx/core/sm"
 	"github.com/tikvx/tikvx/core/sm/smtest"
@@ -21,6 +22,8 @@ type parent struct {
 	get  ports.GetRequest
 	// again lets the parent route once more after so many replies.
 	again    int
+	// pauses lets it pause before it routes again.
+	pauses   int
 	answered bool
 }
 
@@ -40,6 +43,11 @@ func (p *parent) Step(env *sm.Env, ev *ports.Event, out *sm.Effects) {
 			p.call.Send(env, ev.Now, &p.get, out)
 			return
 		case Finished:
+			if p.pauses > 0 && p.call.Result().Kind == Replied {
+				p.pauses--
+				p.call.Pause(env, ev.Now, backoff.TxnLock, 0, out)
+				continue
+			}
 			if p.again > 0 && p.call.Result().Kind == Replied {
 				p.again--
 				p.call.Again(env, ev.Now, out)

@@ -154,12 +154,13 @@ func (c *Call) adopt(r *sm.Region) {
 	}
 	c.region = r
 	switch {
-	case old == nil:
+	case old == nil || c.state != callFinished && len(c.tries) == 0 && c.round == round{}:
+		// Time has passed since the last answer, if there was one: the table knows better.
 		c.leading = r.Leading
 		return
 	case old.RegionVersion != r.RegionVersion:
 		c.leading = r.Leading
-		c.round = round{count: c.round.count}
+		c.round = round{count: c.round.count, answered: c.round.answered}
 	case r.Peers[r.Leading].ID != old.Peers[old.Leading].ID:
 		c.leading = r.Leading
 	default:

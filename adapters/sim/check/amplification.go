@@ -14,7 +14,7 @@ func (a *Amplification) Add(o Amplification) {
 	a.Requests, a.Txns, a.Most = a.Requests+o.Requests, a.Txns+o.Txns, max(a.Most, o.Most)
 }
 
-// Submitted counts a request that a client sends for a transaction of its own.
+// Submitted looks at a request that a client sends, and counts those for a transaction of its own.
 func (m *Invariants) Submitted(req ports.Request) {
 	switch q := req.(type) {
 	case *ports.PrewriteRequest:
@@ -23,6 +23,8 @@ func (m *Invariants) Submitted(req ports.Request) {
 		m.txn(q.StartTS).sent++
 	case *ports.BatchRollbackRequest:
 		m.txn(q.StartTS).sent++
+	case *ports.CheckTxnStatusRequest:
+		m.condemned(q)
 	default:
 	}
 }

@@ -31,7 +31,9 @@ type Invariants struct {
 	stops  map[stop]int
 	// safePoints are the GC states that were seen last.
 	safePoints map[ports.KeyspaceID]ports.GCState
-	wrong      []string
+	// lives are when the first of the locks end that clients were shown of a transaction.
+	lives map[ports.Timestamp]lifeEnd
+	wrong []string
 }
 
 // watched is a transaction of which something was seen.
@@ -64,7 +66,8 @@ type watchedKey struct {
 func NewInvariants(data Columns, allocated func() ports.Timestamp) *Invariants {
 	return &Invariants{
 		data: data, allocated: allocated, txns: map[ports.Timestamp]*watched{}, reads: map[string]*ports.Timestamp{},
-		pushed: map[push]bool{}, stops: map[stop]int{}, safePoints: map[ports.KeyspaceID]ports.GCState{},
+		pushed: map[push]bool{}, stops: map[stop]int{}, lives: map[ports.Timestamp]lifeEnd{},
+		safePoints: map[ports.KeyspaceID]ports.GCState{},
 	}
 }
 
@@ -384,6 +387,7 @@ func (m *Invariants) Answered(req ports.Request, reply ports.Reply) {
 	if reply.Region() != nil {
 		return
 	}
+	m.locksShown(reply)
 	switch q := req.(type) {
 	case *ports.CommitRequest:
 		if r, ok := reply.(*ports.CommitReply); ok && r.Err == nil {

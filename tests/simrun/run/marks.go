@@ -111,6 +111,7 @@ func (m *Marks) Missing() []Mark {
 type observer struct {
 	world      *sim.World
 	invariants *check.Invariants
+	stores     *check.Stores
 	marks      Marks
 	// batches are the keys that a transaction's first prewrite had.
 	batches map[ports.Timestamp]int
@@ -120,7 +121,8 @@ type observer struct {
 
 func observe(w *sim.World) *observer {
 	o := &observer{
-		world: w, invariants: check.NewInvariants(columns{w}, w.Allocated), batches: map[ports.Timestamp]int{},
+		world: w, invariants: check.NewInvariants(columns{w}, w.Allocated), stores: check.NewStores(w.Region),
+		batches: map[ports.Timestamp]int{},
 	}
 	w.Watch(o)
 	return o
@@ -134,9 +136,10 @@ func (o *observer) met(m Mark, so bool) {
 }
 
 // Submitted implements [sim.Monitor].
-func (o *observer) Submitted(_ *sim.Client, req ports.Request) {
-	o.invariants.Submitted(req)
-	switch q := req.(type) {
+func (o *observer) Submitted(a *sim.Attempt) {
+	o.invariants.Submitted(a.Request)
+	o.stores.Submitted(a)
+	switch q := a.Request.(type) {
 	case *ports.PrewriteRequest:
 		first, ok := o.batches[q.StartTS]
 		if !ok {
@@ -197,8 +200,10 @@ func (o *observer) read(hdr *ports.Header, key []byte, err *ports.KeyError) {
 }
 
 // Answered implements [sim.Monitor].
-func (o *observer) Answered(_ *sim.Client, req ports.Request, reply ports.Reply) {
+func (o *observer) Answered(a *sim.Attempt, reply ports.Reply) {
+	req := a.Request
 	o.invariants.Answered(req, reply)
+	o.stores.Answered(a, reply)
 	if f := reply.Region(); f != nil {
 		o.fault(req, f)
 		return
@@ -229,6 +234,18 @@ func (o *observer) Answered(_ *sim.Client, req ports.Request, reply ports.Reply)
 // Asked implements [sim.Monitor]. A question for which nobody waits any more may be asked anew.
 func (o *observer) Asked(client *sim.Client, query *ports.Query) {
 	o.invariants.Asked(client.Name(), query, o.patient && client.Waits(query))
+	o.stores.Asked(client, query)
+}
+
+// Unanswered implements [sim.Monitor].
+func (o *observer) Unanswered(a *sim.Attempt, cause ports.CauseKind) { o.stores.Unanswered(a, cause) }
+
+// Probing implements [sim.Monitor].
+func (o *observer) Probing(client *sim.Client, to ports.Endpoint) { o.stores.Probing(client, to) }
+
+// Probed implements [sim.Monitor].
+func (o *observer) Probed(client *sim.Client, to ports.Endpoint, cause ports.CauseKind) {
+	o.stores.Probed(client, to, cause)
 }
 
 // fault marks region errors.

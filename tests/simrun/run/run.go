@@ -154,7 +154,7 @@ func (r *simulation) conclude() {
 	}
 	r.report.Tally, r.report.Marks, r.report.Triples = tally, *marks, r.triples.coverage()
 	r.report.Needed = r.observer.invariants.Amplification()
-	r.report.Wrong = append(r.report.Wrong, r.observer.invariants.Wrong()...)
+	r.report.Wrong = slices.Concat(r.report.Wrong, r.observer.invariants.Wrong(), r.observer.stores.Wrong())
 }
 
 // workloads are made anew for each run; their number shares no divisor with healthy.
