@@ -16,6 +16,10 @@ const (
 	rollbackTime = 20 * time.Second
 )
 
+// attempts is how often a request of a sweep can be sent within its time, though every message is lost on a connection
+// that goes on serving: nothing else tells, and all that a sweep asks for can be asked for again.
+const attempts = 4
+
 // sweep commits or rolls back keys once the fate of the transaction is proven.
 //
 //	idle ──begin──▶ leading ──the first batch is done──▶ working ──all done──▶ finished
@@ -37,7 +41,9 @@ type sweeping struct {
 	state sweepState
 	// commitTS is the timestamp of a commit; 0 rolls back.
 	commitTS ports.Timestamp
-	slots    slots
+	// timeout is what one attempt may take.
+	timeout time.Duration
+	slots   slots
 	// halted: a request or the grouping failed; nothing more is sent.
 	halted bool
 	// failure is the first failure.
@@ -81,20 +87,23 @@ func (s *sweep) forget() {
 // commit starts to commit keys of a transaction whose primary is committed.
 func (s *sweep) commit(env *sm.Env, now ports.Instant, t terms, keys [][]byte, commitTS ports.Timestamp,
 	out *sm.Effects) {
-	t.deadline = now.Add(commitTime)
-	s.reset()
-	s.terms, s.state, s.commitTS = t, sweepWorking, commitTS
-	s.plan.start(keys, nil, t.deadline)
+	s.start(env, now, t, commitTime, keys)
+	s.state, s.commitTS = sweepWorking, commitTS
 	s.advance(env, now, out)
 }
 
 // rollback starts to roll back keys, the first of which is the primary.
 func (s *sweep) rollback(env *sm.Env, now ports.Instant, t terms, keys [][]byte, out *sm.Effects) {
-	t.deadline = now.Add(rollbackTime)
-	s.reset()
-	s.terms, s.state = t, sweepLeading
-	s.plan.start(keys, nil, t.deadline)
+	s.start(env, now, t, rollbackTime, keys)
+	s.state = sweepLeading
 	s.advance(env, now, out)
+}
+
+func (s *sweep) start(env *sm.Env, now ports.Instant, t terms, budget time.Duration, keys [][]byte) {
+	s.reset()
+	t.deadline = now.Add(budget)
+	s.terms, s.timeout = t, min(env.Knobs.RequestTimeout, budget/attempts)
+	s.plan.start(keys, nil, t.deadline)
 }
 
 // Done reports that nothing is left to do, or that nothing more can be done.
@@ -160,7 +169,7 @@ func (s *sweep) launch(env *sm.Env, now ports.Instant, i int, batch span, out *s
 	env.Enter(uint8(hopWorkers + i))
 	w.call.Start(env, now, route.Spec{
 		By: route.ByRegion, Key: s.plan.keys[batch.from], Region: batch.region, Deadline: s.terms.deadline,
-		Timeout: env.Knobs.RequestTimeout, Write: true,
+		Timeout: s.timeout, Write: true,
 	}, out)
 	s.follow(env, now, i, out)
 	env.Leave()
@@ -250,6 +259,7 @@ func (s *sweep) Fingerprint(h *sm.Hash) {
 	s.terms.fingerprint(h)
 	h.Uint(uint64(s.state))
 	h.TS(s.commitTS)
+	h.Int(int(s.timeout))
 	s.plan.fingerprint(h)
 	h.Int(len(s.workers))
 	for i := range s.workers {
