@@ -28,7 +28,7 @@ type Invariants struct {
 	reads map[string]*ports.Timestamp
 	// pushed and stops are what readers know of locks, and how often they met them all the same.
 	pushed map[push]bool
-	stops  map[stop]int
+	stops  map[ports.Timestamp][]stop
 	// safePoints are the GC states that were seen last.
 	safePoints map[ports.KeyspaceID]ports.GCState
 	// lives are when the first of the locks end that clients were shown of a transaction.
@@ -66,7 +66,7 @@ type watchedKey struct {
 func NewInvariants(data Columns, allocated func() ports.Timestamp) *Invariants {
 	return &Invariants{
 		data: data, allocated: allocated, txns: map[ports.Timestamp]*watched{}, reads: map[string]*ports.Timestamp{},
-		pushed: map[push]bool{}, stops: map[stop]int{}, lives: map[ports.Timestamp]lifeEnd{},
+		pushed: map[push]bool{}, stops: map[ports.Timestamp][]stop{}, lives: map[ports.Timestamp]lifeEnd{},
 		safePoints: map[ports.KeyspaceID]ports.GCState{},
 	}
 }
@@ -399,15 +399,15 @@ func (m *Invariants) Answered(req ports.Request, reply ports.Reply) {
 		}
 	case *ports.GetRequest:
 		if r, ok := reply.(*ports.GetReply); ok {
-			m.stopped(q.TS, r.Err)
+			m.stopped(q.TS, q.Key, r.Err)
 		}
 	case *ports.BatchGetRequest:
 		if r, ok := reply.(*ports.BatchGetReply); ok {
-			m.stoppedAt(q.TS, r.Pairs)
+			m.stoppedBatch(q, r)
 		}
 	case *ports.ScanRequest:
 		if r, ok := reply.(*ports.ScanReply); ok {
-			m.stoppedAt(q.TS, r.Pairs)
+			m.stoppedScan(q, r)
 		}
 	case *ports.CheckTxnStatusRequest:
 		r, ok := reply.(*ports.CheckTxnStatusReply)

@@ -35,6 +35,28 @@ func TestNeedlessAccept(t *testing.T) {
 	require.Empty(t, d.Wrong())
 }
 
+// Whoever got past a key may be stopped there again by its next read, however it got past.
+func TestNeedlessForgets(t *testing.T) {
+	d := newDisk()
+	d.lock("a", "b")
+	d.status("a", &ports.CheckTxnStatusReply{Action: ports.ActionMinCommitTSPushed})
+	key := [][]byte{[]byte("b")}
+	for _, pass := range []func(){
+		func() { d.Answered(&ports.GetRequest{TS: 400, Key: key[0]}, &ports.GetReply{}) },
+		func() { d.Answered(&ports.BatchGetRequest{TS: 400, Keys: key}, &ports.BatchGetReply{}) },
+		func() { d.Answered(&ports.ScanRequest{TS: 400}, &ports.ScanReply{}) },
+	} {
+		d.meet(400, "b", 3)
+		pass()
+	}
+	require.Empty(t, d.Wrong())
+	d.meet(400, "b", 3)
+	d.Answered(&ports.GetRequest{TS: 400, Key: []byte("a")}, &ports.GetReply{})
+	d.Answered(&ports.BatchGetRequest{TS: 400, Keys: [][]byte{[]byte("a")}}, &ports.BatchGetReply{})
+	d.meet(400, "b", 1)
+	require.Len(t, d.Wrong(), 1)
+}
+
 func TestNeedlessReject(t *testing.T) {
 	d := newDisk()
 	d.lock("a", "b")

@@ -32,7 +32,7 @@ func NewAppend(lists int) *AppendLoad {
 }
 
 // Name implements [Workload].
-func (a *AppendLoad) Name() string { return "append" }
+func (a *AppendLoad) Name() string { return "list-append" }
 
 // Splits implements [Workload].
 func (a *AppendLoad) Splits() [][]byte {

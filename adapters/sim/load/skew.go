@@ -23,7 +23,7 @@ type SkewLoad struct {
 func NewSkew(pairs int) *SkewLoad { return &SkewLoad{pairs: pairs} }
 
 // Name implements [Workload].
-func (s *SkewLoad) Name() string { return "skew" }
+func (s *SkewLoad) Name() string { return "write-skew" }
 
 // Splits implements [Workload].
 func (s *SkewLoad) Splits() [][]byte { return [][]byte{[]byte("doctor/b"), []byte("receipt/")} }

@@ -33,8 +33,12 @@ var register = porcupine.Model{
 	Init: func() any { return "" },
 	Step: func(state, input, _ any) (bool, any) {
 		value, op := state.(string), input.(load.RegisterOp)
-		if op.Kind == load.RegisterRead {
+		switch op.Kind {
+		case load.RegisterRead:
 			return op.Found == value, value
+		case load.RegisterWrite:
+			return true, op.New
+		case load.RegisterSwap:
 		}
 		matches := value == op.Old
 		if op.Unknown {
@@ -54,8 +58,8 @@ var register = porcupine.Model{
 	Equal: func(a, b any) bool { return a.(string) == b.(string) },
 }
 
-// linearizable reports calls that cannot be put into one order. A swap without an
-// answer may have happened at any time after it was called.
+// linearizable reports calls that cannot be put into one order. What has no answer may have happened at any time after
+// it was called.
 func linearizable(ops []load.RegisterOp) []string {
 	var history []porcupine.Operation
 	for _, op := range ops {

@@ -57,6 +57,9 @@ const (
 	MarkAborted
 	MarkUnknown
 	MarkSkew
+	MarkRawOrder
+	MarkRawRepeated
+	MarkPoints
 	numMarks
 )
 
@@ -76,6 +79,7 @@ var markNames = [numMarks]string{
 	"resolve to commit", "resolve to rollback", "resolve by region", "resolve by keys", "read at the greatest timestamp",
 	"rollback sent", "heartbeat", "crashed client left locks", "told committed", "told aborted",
 	"told unknown", "write skew seen",
+	"raw batches put in one order", "raw batches that may have arrived twice", "few faults, at points",
 }
 
 // String returns the mark's name.

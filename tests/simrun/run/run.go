@@ -152,6 +152,11 @@ func (r *simulation) conclude() {
 	if s, ok := r.workload.(*load.SkewLoad); ok {
 		marks[MarkSkew] = uint64(s.Seen)
 	}
+	if b, ok := r.workload.(*load.BatchLoad); ok {
+		r.observer.met(MarkRawOrder, len(b.Calls()) > 0)
+		r.observer.met(MarkRawRepeated, len(b.Calls()) == 0)
+	}
+	r.observer.met(MarkPoints, r.weather.depth > 0)
 	r.report.Tally, r.report.Marks, r.report.Triples = tally, *marks, r.triples.coverage()
 	r.report.Needed = r.observer.invariants.Amplification()
 	r.report.Wrong = slices.Concat(r.report.Wrong, r.observer.invariants.Wrong(), r.observer.stores.Wrong())
@@ -160,12 +165,14 @@ func (r *simulation) conclude() {
 // workloads are made anew for each run; their number shares no divisor with healthy.
 var workloads = [...]func() load.Workload{
 	func() load.Workload { return load.NewBank(30) },
-	func() load.Workload { return load.NewScan(20) },
-	func() load.Workload { return load.NewRegister(4) },
+	func() load.Workload { return load.NewScan(40) },
+	func() load.Workload { return load.NewSwap(4) },
 	func() load.Workload { return load.NewAppend(6) },
 	func() load.Workload { return load.NewCycle(12) },
 	func() load.Workload { return load.NewSkew(8) },
-	func() load.Workload { return load.NewPoint(4) },
+	func() load.Workload { return load.NewRegister(4) },
+	func() load.Workload { return load.NewOwn(12) },
+	func() load.Workload { return load.NewBatch() },
 }
 
 func workloadOf(seed uint64) load.Workload { return workloads[seed%uint64(len(workloads))]() }

@@ -111,8 +111,11 @@ func TestTransferExhaustively(t *testing.T) {
 // unknown from failed is caught with hardly more messages lost than it takes, since the client makes up for one.
 func TestTransferDrawn(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) { require.Empty(t, transfer(t, chooserOf(plan(t)), honest)) })
-	require.NoError(t, flag.Set("rapid.nofailfile", "true"))
-	defer flag.Set("rapid.nofailfile", "false") //nolint:errcheck // it was set before
+	for name, value := range map[string]string{"rapid.nofailfile": "true", "rapid.seed": "1", "rapid.checks": "5000"} {
+		usual := flag.Lookup(name).Value.String()
+		require.NoError(t, flag.Set(name, value))
+		defer flag.Set(name, usual) //nolint:errcheck // it was a value
+	}
 	var failed map[int]int
 	failing := &quiet{TB: t}
 	rapid.Check(failing, func(t *rapid.T) {
