@@ -28,6 +28,10 @@ func (o *ordered[T]) clone(value func(T) T) ordered[T] {
 }
 
 func (c columns) clone() columns {
+	if c.lock != nil {
+		lock := *c.lock
+		c.lock = &lock
+	}
 	c.writes = slices.Clone(c.writes)
 	return c
 }

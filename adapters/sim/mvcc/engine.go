@@ -11,6 +11,11 @@ type Engine struct {
 	keys  ordered[columns]
 	raw   [rawFamilies]ordered[rawValue]
 	batch batch
+	// prewriting is the prewrite that is executed, or was last.
+	prewriting prewrite
+	archive    archive
+	// spare are locks that were released, to be used again.
+	spare []*Lock
 	// released and acquired are what became of locks since somebody asked.
 	released []Release
 	acquired [][]byte
@@ -68,7 +73,7 @@ func (e *Engine) entry(key []byte) *entry[columns] {
 			return at
 		}
 	}
-	return &entry[columns]{key: append([]byte(nil), key...)}
+	return &entry[columns]{key: e.archive.keep(key)}
 }
 
 // apply lets the command take effect.
@@ -95,7 +100,8 @@ func (e *Engine) apply(b *batch) {
 // lock lets a key have the lock that a command gives it.
 func (e *Engine) lock(c *change) {
 	columns := &c.at.value
-	if !columns.locked {
+	if columns.lock == nil {
+		columns.lock = e.newLock()
 		e.acquired = append(e.acquired, c.at.key)
 	}
 	switch c.kind {
@@ -107,8 +113,25 @@ func (e *Engine) lock(c *change) {
 		c.lock = closed.set()
 	default:
 	}
-	columns.lock, columns.locked = c.lock, true
+	*columns.lock = c.lock
 	e.memory = e.memory || c.lock.memory
+}
+
+// newLock returns memory for a lock, of one that was released if there is any.
+func (e *Engine) newLock() *Lock {
+	last := len(e.spare) - 1
+	if last < 0 {
+		return &Lock{}
+	}
+	l := e.spare[last]
+	e.spare = e.spare[:last]
+	return l
+}
+
+// clear takes the lock from a key that is locked.
+func (e *Engine) clear(c *columns) {
+	*c.lock = Lock{}
+	e.spare, c.lock = append(e.spare, c.lock), nil
 }
 
 // unlock takes a transaction's lock from a key, which is released with the last one.
@@ -118,11 +141,11 @@ func (e *Engine) unlock(c *change) {
 	if shared := columns.lock.shared; shared != nil {
 		start = c.lock.StartTS
 		if left := shared.without(start); left != nil {
-			columns.lock = left.set()
+			*columns.lock = left.set()
 			return
 		}
 	}
-	columns.lock, columns.locked = Lock{}, false
+	e.clear(columns)
 	e.released = append(e.released, Release{Key: c.at.key, StartTS: start, CommitTS: c.ts})
 }
 
@@ -186,8 +209,8 @@ func (b *batch) deleteWrite(at *entry[columns], ts ports.Timestamp) {
 
 // own returns the lock that a transaction holds on a key, alone or with others, nil when it holds none.
 func own(at *entry[columns], start ports.Timestamp) *Lock {
-	switch l := &at.value.lock; {
-	case !at.value.locked:
+	switch l := at.value.lock; {
+	case l == nil:
 	case l.shared != nil:
 		return l.shared.of(start)
 	case l.StartTS == start:
@@ -208,11 +231,7 @@ func (e *Engine) PutLock(key []byte, l Lock) {
 func (e *Engine) Walk(f func(key []byte, lock *Lock, writes []Write) bool) {
 	for at := (place{}); e.keys.at(at) != nil; at = e.keys.next(at) {
 		entry := e.keys.at(at)
-		var lock *Lock
-		if entry.value.locked {
-			lock = &entry.value.lock
-		}
-		if !f(entry.key, lock, entry.value.writes) {
+		if !f(entry.key, entry.value.lock, entry.value.writes) {
 			return
 		}
 	}

@@ -16,7 +16,7 @@ func (e *Engine) PrepareFlashback(q *ports.PrepareFlashbackToVersionRequest, x E
 		if !q.Range.Contains(at.key) {
 			return
 		}
-		l := &at.value.lock
+		l := at.value.lock
 		if l.shared == nil && l.StartTS != q.StartTS {
 			rollbackLock(b, at, l)
 		}
@@ -26,7 +26,7 @@ func (e *Engine) PrepareFlashback(q *ports.PrepareFlashbackToVersionRequest, x E
 	})
 	e.apply(b)
 	first := e.firstChanged(q.Range, x, q.Version)
-	if first == nil || first.value.locked {
+	if first == nil || first.value.lock != nil {
 		return
 	}
 	l := Lock{Kind: ports.KindDelete, Primary: first.key, StartTS: q.StartTS, TxnSize: 1}
@@ -52,7 +52,7 @@ func (e *Engine) Flashback(
 	if first == nil {
 		return "", true
 	}
-	if !first.value.locked {
+	if first.value.lock == nil {
 		i := first.value.newest(q.CommitTS)
 		w := &first.value.writes[i]
 		return "", w.CommitTS == q.CommitTS && w.StartTS == q.StartTS

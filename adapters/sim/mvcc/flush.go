@@ -17,7 +17,7 @@ func (e *Engine) Flush(req *ports.FlushRequest, reply *ports.FlushReply) {
 		return
 	}
 	p := prewrite{
-		batch: e.begin(), generation: req.Generation,
+		batch: e.begin(), archive: &e.archive, generation: req.Generation,
 		// The size is not known yet: the greatest one keeps others from resolving key by key. And the timestamp of the
 		// request is not heeded.
 		req: &ports.PrewriteRequest{

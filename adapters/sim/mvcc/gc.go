@@ -22,7 +22,7 @@ func (e *Engine) Collect(x Extent, safePoint ports.Timestamp, deletions bool) in
 			return dropped
 		}
 		dropped += entry.value.collect(safePoint, deletions)
-		if len(entry.value.writes) == 0 && !entry.value.locked {
+		if len(entry.value.writes) == 0 && entry.value.lock == nil {
 			at = e.keys.remove(at)
 		} else {
 			at = e.keys.next(at)

@@ -34,8 +34,7 @@ func (e *Engine) MvccGetByStartTS(req *ports.MvccGetByStartTSRequest, x Extent, 
 // of locks is not kept here.
 func (c *columns) info() ports.MvccInfo {
 	var info ports.MvccInfo
-	if c.locked {
-		l := &c.lock
+	if l := c.lock; l != nil {
 		if l.shared != nil {
 			l = &l.shared.members[0]
 		}

@@ -18,7 +18,7 @@ const (
 func (e *Engine) LoseLocks(x Extent) int {
 	n := 0
 	e.inMemory(x, func(at *entry[columns]) {
-		at.value.lock, at.value.locked = Lock{}, false
+		e.clear(&at.value)
 		n++
 	})
 	return n

@@ -32,7 +32,7 @@ func (e *Engine) PessimisticLockKept(
 		return false
 	}
 	b := e.begin()
-	primary := slices.Clone(req.Primary)
+	primary := e.archive.keep(req.Primary)
 	for i := range req.Mutations {
 		k := newKeyLock(req, b, primary, e.entry(req.Mutations[i].Key), &req.Mutations[i])
 		k.keep = keep
@@ -68,7 +68,7 @@ func (e *Engine) ResumePessimisticLock(
 	keep Keep, req *ports.PessimisticLockRequest, reply *ports.PessimisticLockReply,
 ) (waits bool) {
 	b := e.begin()
-	k := newKeyLock(req, b, slices.Clone(req.Primary), e.entry(req.Mutations[0].Key), &req.Mutations[0])
+	k := newKeyLock(req, b, e.archive.keep(req.Primary), e.entry(req.Mutations[0].Key), &req.Mutations[0])
 	k.shared, k.keep = false, keep
 	err := k.run()
 	if err == nil {
@@ -115,8 +115,8 @@ func (k *keyLock) run() *ports.KeyError {
 	if k.req.LockOnlyIfExists && !k.req.ReturnValues {
 		return abort("Txn(Mvcc(LockIfExistsFailed { start_ts: %d }))", k.req.StartTS)
 	}
-	if k.at.value.locked {
-		if done, err := k.held(&k.at.value.lock); done {
+	if l := k.at.value.lock; l != nil {
+		if done, err := k.held(l); done {
 			return err
 		}
 	}

@@ -2,7 +2,6 @@ package mvcc
 
 import (
 	"bytes"
-	"slices"
 
 	"github.com/tikvx/tikvx/ports"
 )
@@ -37,8 +36,9 @@ func (e *Engine) PrewriteOn(t Terms, req *ports.PrewriteRequest, reply *ports.Pr
 			}
 		}
 	}
-	p := prewrite{
-		req: req, terms: t, batch: e.begin(), locks: reply.Errors[:0],
+	p := &e.prewriting
+	*p = prewrite{
+		req: req, terms: t, batch: e.begin(), archive: &e.archive, locks: reply.Errors[:0],
 		async: req.UseAsyncCommit, onePC: req.TryOnePC,
 	}
 	reply.Errors = nil
@@ -82,7 +82,7 @@ func (b *batch) commitLocks(commit ports.Timestamp) {
 		c.kind = putWrite
 		c.write = Write{CommitTS: commit, StartTS: c.lock.StartTS, Kind: c.lock.Kind, Value: c.lock.Value}
 		c.lock = Lock{}
-		if at := c.at; at.value.locked { // only the transaction's own pessimistic lock can be there
+		if at := c.at; at.value.lock != nil { // only the transaction's own pessimistic lock can be there
 			b.unlock(at, c.write.StartTS, commit)
 		}
 	}
@@ -92,6 +92,8 @@ type prewrite struct {
 	req   *ports.PrewriteRequest
 	terms Terms
 	batch *batch
+	// archive is where the lock's byte strings go.
+	archive *archive
 	// async and onePC are the request's wishes until the batch has fallen back.
 	async, onePC bool
 	minCommit    ports.Timestamp
@@ -102,9 +104,8 @@ type prewrite struct {
 	committed     bool
 	locks         []ports.KeyError
 	failed, fatal *ports.KeyError
-	// primary and values are the request's, copied once for all locks.
+	// primary is the request's, copied once for all locks.
 	primary []byte
-	values  []byte
 }
 
 // mutation prewrites one mutation and reports whether the batch ends with it.
@@ -189,8 +190,8 @@ func (k *keyPrewrite) run() (ports.Timestamp, *ports.KeyError) {
 	}
 	amended, again := false, false
 	switch {
-	case k.at.value.locked:
-		own, err := k.locked(&k.at.value.lock)
+	case k.at.value.lock != nil:
+		own, err := k.locked(k.at.value.lock)
 		if err != nil || own != nil && k.generation == 0 {
 			return own.duplicate(), err
 		}
@@ -386,7 +387,7 @@ func (k *keyPrewrite) write() (ports.Timestamp, *ports.KeyError) {
 	default:
 	}
 	if l.Kind == ports.KindPut {
-		l.Value = k.ownValue(m.Value)
+		l.Value = k.archive.keep(m.Value)
 	}
 	var ts ports.Timestamp
 	var err *ports.KeyError
@@ -398,7 +399,7 @@ func (k *keyPrewrite) write() (ports.Timestamp, *ports.KeyError) {
 	if k.async && err == nil {
 		l.AsyncCommit = true
 		if bytes.Equal(m.Key, k.req.Primary) {
-			l.Secondaries = cloneKeys(k.req.Secondaries)
+			l.Secondaries = k.archive.keepAll(k.req.Secondaries)
 		}
 	}
 	if refused := k.keep(l, err == nil); refused != nil {
@@ -417,31 +418,9 @@ func (k *keyPrewrite) commitTS() (ports.Timestamp, *ports.KeyError) {
 	return ts, nil
 }
 
-func cloneKeys(keys [][]byte) [][]byte {
-	var list [][]byte
-	for _, key := range keys {
-		list = append(list, slices.Clone(key))
-	}
-	return list
-}
-
 func (p *prewrite) ownPrimary() []byte {
 	if p.primary == nil {
-		p.primary = slices.Clone(p.req.Primary)
+		p.primary = p.archive.keep(p.req.Primary)
 	}
 	return p.primary
-}
-
-// ownValue copies a value into the buffer that all values of the request share.
-func (p *prewrite) ownValue(v []byte) []byte {
-	if p.values == nil {
-		n := 0
-		for i := range p.req.Mutations {
-			n += len(p.req.Mutations[i].Value)
-		}
-		p.values = make([]byte, 0, n)
-	}
-	start := len(p.values)
-	p.values = append(p.values, v...)
-	return p.values[start:len(p.values):len(p.values)]
 }

@@ -28,10 +28,10 @@ func prewriteOn(e *Engine, t Terms, req *ports.PrewriteRequest) ports.PrewriteRe
 
 func lockOf(e *Engine, key string) *Lock {
 	at := e.keys.get([]byte(key))
-	if at == nil || !at.value.locked {
+	if at == nil {
 		return nil
 	}
-	return &at.value.lock
+	return at.value.lock
 }
 
 // The least commit timestamp is above the request's for_update_ts and what was read, not above the for_update_ts of a

@@ -22,8 +22,8 @@ func (e *Engine) read(s *Snapshot, at *entry[columns]) (value []byte, found bool
 			return nil, false, err
 		}
 	}
-	if at.value.locked && s.Isolation == ports.IsolationSI {
-		switch l := &at.value.lock; s.conflict(at.key, l) {
+	if l := at.value.lock; l != nil && s.Isolation == ports.IsolationSI {
+		switch s.conflict(at.key, l) {
 		case ignoreLock:
 		case useLock:
 			// load_data_from_lock: locks that carry no data were ignored already.
@@ -43,7 +43,7 @@ func (e *Engine) read(s *Snapshot, at *entry[columns]) (value []byte, found bool
 // check_ts_conflict_rc_check_ts; point_getter.rs: load_data). TiKV names the key of a record in its stored form.
 func (s *Snapshot) newer(at *entry[columns]) *ports.KeyError {
 	c := &at.value
-	if l := &c.lock; c.locked && l.mayWrite() && !slices.Contains(s.Resolved, l.StartTS) {
+	if l := c.lock; l != nil && l.mayWrite() && !slices.Contains(s.Resolved, l.StartTS) {
 		return writeConflict(at.key, l.Primary, s.TS, &Write{StartTS: l.StartTS}, ports.ConflictRCCheckTS)
 	}
 	if n := len(c.writes); n > 0 && c.writes[n-1].CommitTS > s.TS {

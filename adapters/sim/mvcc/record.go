@@ -74,8 +74,8 @@ func (w *Write) data() bool { return w.Kind == ports.KindPut || w.Kind == ports.
 
 // columns are what is kept for one transactional key.
 type columns struct {
-	locked bool
-	lock   Lock
+	// lock is nil when the key is not locked; [Engine.lock] and [Engine.unlock] set it.
+	lock *Lock
 	// writes ascend by CommitTS; there is at most one for each.
 	writes []Write
 }

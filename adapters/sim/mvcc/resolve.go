@@ -47,7 +47,7 @@ func (e *Engine) locked(x Extent, f func(at *entry[columns])) {
 		if entry == nil || !x.Contains(entry.key) {
 			return
 		}
-		if entry.value.locked {
+		if entry.value.lock != nil {
 			f(entry)
 		}
 	}

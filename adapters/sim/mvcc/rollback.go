@@ -45,7 +45,7 @@ func rollbackLock(b *batch, at *entry[columns], l *Lock) {
 	}
 	if fate.own == nil && !fate.rolledBack {
 		// No shared lock is a primary (rollback_shared_lock).
-		primary := at.value.lock.shared == nil && string(at.key) == string(l.Primary)
+		primary := !at.value.lock.isShared() && string(at.key) == string(l.Primary)
 		// A flushed lock may come again, and be held against what others have written meanwhile.
 		writeRollback(b, at, l.StartTS, primary || l.generation > 0, fate.overlapped)
 		collapse(b, at, l.StartTS)
@@ -59,7 +59,7 @@ func rollbackMissing(b *batch, at *entry[columns], start ports.Timestamp, overla
 	if !protected {
 		collapse(b, at, start)
 	}
-	if at.value.locked && overlapped == nil && protected {
+	if at.value.lock != nil && overlapped == nil && protected {
 		markRollback(b, at, start)
 	}
 	writeRollback(b, at, start, protected, overlapped)
@@ -94,7 +94,7 @@ func collapse(b *batch, at *entry[columns], start ports.Timestamp) {
 // markRollback notes a protected rollback in the async-commit lock of another transaction, whose calculated commit
 // timestamp could overwrite it (mvcc/txn.rs: mark_rollback_on_mismatching_lock).
 func markRollback(b *batch, at *entry[columns], start ports.Timestamp) {
-	l := at.value.lock
+	l := *at.value.lock
 	if start < l.MinCommitTS || !l.AsyncCommit {
 		return
 	}

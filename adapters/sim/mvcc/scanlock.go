@@ -12,7 +12,7 @@ import (
 func (e *Engine) ScanLock(req *ports.ScanLockRequest, x Extent, reply *ports.ScanLockReply) {
 	count := 0
 	scanUp(&e.keys, req.Range, x.Contains, x.txnStart, func(at *entry[columns]) bool {
-		if !at.value.locked {
+		if at.value.lock == nil {
 			return true
 		}
 		info := at.value.lock.Info(at.key)

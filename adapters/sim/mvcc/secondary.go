@@ -25,7 +25,7 @@ func (e *Engine) CheckSecondaryLocks(req *ports.CheckSecondaryLocksRequest, repl
 // alone returns the lock that a transaction holds alone. Transactions with shared locks do not commit asynchronously: a
 // shared lock counts for nothing here (check_secondary_locks.rs: process_write).
 func alone(at *entry[columns], start ports.Timestamp) *Lock {
-	if at.value.lock.shared != nil {
+	if at.value.lock.isShared() {
 		return nil
 	}
 	return own(at, start)
@@ -36,7 +36,7 @@ func alone(at *entry[columns], start ports.Timestamp) *Lock {
 func secondary(b *batch, at *entry[columns], start ports.Timestamp) ports.Timestamp {
 	if alone(at, start) != nil {
 		b.unlock(at, start, 0) // a pessimistic lock, of a transaction that is decided or decided now
-	} else if fate := at.value.fate(start); at.value.locked && fate.own == nil && !fate.rolledBack {
+	} else if fate := at.value.fate(start); at.value.lock != nil && fate.own == nil && !fate.rolledBack {
 		markRollback(b, at, start)
 	}
 	fate := at.value.fate(start)

@@ -19,14 +19,16 @@ type sharedLocks struct {
 // Shared returns the locks of which a set of shared locks consists, nil when it is no set, or no lock. They must not be
 // kept or changed.
 func (l *Lock) Shared() []Lock {
-	if l == nil || l.shared == nil {
+	if !l.isShared() {
 		return nil
 	}
 	return l.shared.members
 }
 
+func (l *Lock) isShared() bool { return l != nil && l.shared != nil }
+
 // ShrinkOnly reports whether a set of shared locks takes no further members.
-func (l *Lock) ShrinkOnly() bool { return l != nil && l.shared != nil && l.shared.shrinkOnly }
+func (l *Lock) ShrinkOnly() bool { return l.isShared() && l.shared.shrinkOnly }
 
 func (s *sharedLocks) index(start ports.Timestamp) (int, bool) {
 	return slices.BinarySearchFunc(s.members, start, func(l Lock, start ports.Timestamp) int {
@@ -104,7 +106,7 @@ func (k *keyPrewrite) concerned(l *Lock) (*Lock, *ports.KeyError) {
 // (prewrite.rs: write_lock).
 func (k *keyPrewrite) keep(l Lock, asWished bool) *ports.KeyError {
 	switch {
-	case k.at.value.lock.shared == nil:
+	case !k.at.value.lock.isShared():
 		k.batch.putLock(k.at, l)
 	case k.onePC && asWished:
 		return abort("shared lock prewrite is incompatible with one-phase commit")

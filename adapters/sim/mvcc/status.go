@@ -20,9 +20,9 @@ func (e *Engine) CheckTxnStatus(req *ports.CheckTxnStatusRequest, reply *ports.C
 	b := e.begin()
 	s := status{req: req, reply: reply, batch: b, at: e.entry(req.Primary)}
 	switch l := own(s.at, req.LockTS); {
-	case s.at.value.lock.shared != nil:
+	case s.at.value.lock.isShared():
 		// No key with shared locks is a primary, whoever holds them.
-		reply.Err = primaryMismatch(s.at.key, &s.at.value.lock)
+		reply.Err = primaryMismatch(s.at.key, s.at.value.lock)
 	case l != nil:
 		s.locked(l)
 	default:
@@ -164,8 +164,8 @@ func (e *Engine) TxnHeartBeat(req *ports.TxnHeartBeatRequest, reply *ports.TxnHe
 		reply.Err = txnNotFound(at.key, req.StartTS)
 		return
 	}
-	if at.value.lock.shared != nil {
-		reply.Err = primaryMismatch(at.key, &at.value.lock)
+	if at.value.lock.isShared() {
+		reply.Err = primaryMismatch(at.key, at.value.lock)
 		return
 	}
 	prolonged := *l

@@ -9,7 +9,7 @@ func (e *Engine) Pessimistic(x Extent) bool {
 		if entry == nil || x.txnEnd(entry.key) {
 			return false
 		}
-		if entry.value.locked && entry.value.lock.pessimistic() {
+		if entry.value.lock != nil && entry.value.lock.pessimistic() {
 			return true
 		}
 	}
@@ -25,8 +25,8 @@ func (e *Engine) Oldest(x Extent) ports.Timestamp {
 		if entry == nil || x.txnEnd(entry.key) {
 			return oldest
 		}
-		l := &entry.value.lock
-		if entry.value.locked && (l.Kind == ports.KindPut || l.Kind == ports.KindDelete) {
+		l := entry.value.lock
+		if l != nil && (l.Kind == ports.KindPut || l.Kind == ports.KindDelete) {
 			oldest = min(oldest, l.StartTS)
 		}
 	}
