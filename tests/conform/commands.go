@@ -7,9 +7,21 @@ import (
 	"github.com/tikvx/tikvx/ports"
 )
 
-// commands builds the request of each command, with a key by which its region is
-// found.
-var commands = map[string]func(a *args) ([]byte, ports.Request){
+// build makes the request of a command, with a key by which its region is found.
+type build func(a *args) ([]byte, ports.Request)
+
+// command finds out how a command is built.
+func command(name string) (build, bool) {
+	for _, family := range []map[string]build{commands, rangeCommands} {
+		if b, ok := family[name]; ok {
+			return b, true
+		}
+	}
+	return nil, false
+}
+
+// commands are those of transactions and raw keys.
+var commands = map[string]build{
 	"get": func(a *args) ([]byte, ports.Request) {
 		return a.key("k"), &ports.GetRequest{Key: a.key("k"), TS: a.ts("ts")}
 	},
@@ -17,7 +29,7 @@ var commands = map[string]func(a *args) ([]byte, ports.Request){
 		return a.keys("keys")[0], &ports.BatchGetRequest{Keys: a.keys("keys"), TS: a.ts("ts")}
 	},
 	"scan": func(a *args) ([]byte, ports.Request) {
-		return a.key(""), &ports.ScanRequest{
+		return a.key("from"), &ports.ScanRequest{
 			Range: a.rng(), TS: a.ts("ts"), Limit: a.limit(), KeyOnly: a.has("keys-only"), Reverse: a.has("reverse"),
 		}
 	},
@@ -25,9 +37,12 @@ var commands = map[string]func(a *args) ([]byte, ports.Request){
 	"check-secondaries": func(a *args) ([]byte, ports.Request) {
 		return a.keys("keys")[0], &ports.CheckSecondaryLocksRequest{Keys: a.keys("keys"), StartTS: a.ts("start")}
 	},
-	"lock": lock,
+	"lock": func(a *args) ([]byte, ports.Request) { return lock(a, ports.KindPessimisticLock) },
+	"share-lock": func(a *args) ([]byte, ports.Request) {
+		return lock(a, ports.KindSharedPessimisticLock)
+	},
 	"scan-lock": func(a *args) ([]byte, ports.Request) {
-		return a.key(""), &ports.ScanLockRequest{Range: a.rng(), MaxTS: a.ts("max"), Limit: a.limit()}
+		return a.key("from"), &ports.ScanLockRequest{Range: a.rng(), MaxTS: a.ts("max"), Limit: a.limit()}
 	},
 	"commit": func(a *args) ([]byte, ports.Request) {
 		return a.keys("keys")[0], &ports.CommitRequest{
@@ -82,31 +97,9 @@ var commands = map[string]func(a *args) ([]byte, ports.Request){
 		return a.key("from"), &ports.RawDeleteRangeRequest{Range: a.rng(), CF: a.text("cf")}
 	},
 	"raw-scan": func(a *args) ([]byte, ports.Request) {
-		return a.key(""), &ports.RawScanRequest{
+		return a.key("from"), &ports.RawScanRequest{
 			Range: a.rng(), Limit: a.limit(), KeyOnly: a.has("keys-only"), Reverse: a.has("reverse"), CF: a.text("cf"),
 		}
-	},
-	"raw-checksum": func(a *args) ([]byte, ports.Request) {
-		return a.key("from"), &ports.RawChecksumRequest{Ranges: []ports.KeyRange{a.rng()}}
-	},
-	"delete-range": func(a *args) ([]byte, ports.Request) {
-		return a.key("from"), &ports.DeleteRangeRequest{Range: a.rng(), NotifyOnly: a.has("notify-only")}
-	},
-	"destroy-range": func(a *args) ([]byte, ports.Request) {
-		return a.key("from"), &ports.UnsafeDestroyRangeRequest{Range: a.rng()}
-	},
-	"prepare-flashback": func(a *args) ([]byte, ports.Request) {
-		return a.key("from"), &ports.PrepareFlashbackToVersionRequest{
-			Range: a.rng(), StartTS: a.ts("start"), Version: a.ts("version"),
-		}
-	},
-	"flashback": func(a *args) ([]byte, ports.Request) {
-		return a.key("from"), &ports.FlashbackToVersionRequest{
-			Range: a.rng(), StartTS: a.ts("start"), CommitTS: a.ts("commit"), Version: a.ts("version"),
-		}
-	},
-	"split": func(a *args) ([]byte, ports.Request) {
-		return a.keys("keys")[0], &ports.SplitRegionRequest{Keys: a.keys("keys"), Raw: a.has("raw")}
 	},
 	"raw-ttl": func(a *args) ([]byte, ports.Request) {
 		return a.key("k"), &ports.RawGetKeyTTLRequest{Key: a.key("k"), CF: a.text("cf")}
@@ -133,7 +126,7 @@ func prewrite(a *args) ([]byte, ports.Request) {
 	}
 	kinds := map[string]ports.LockKind{
 		"put": ports.KindPut, "delete": ports.KindDelete, "lock": ports.KindLock, "insert": ports.KindInsert,
-		"check": ports.KindCheckNotExists,
+		"check": ports.KindCheckNotExists, "shared": ports.KindSharedLock,
 	}
 	for i, f := range a.lines() {
 		f, options := cutOptions(f)
@@ -181,14 +174,17 @@ func cutOptions(words []string) (rest []string, options map[string]string) {
 	return rest, options
 }
 
-func lock(a *args) ([]byte, ports.Request) {
+func lock(a *args, kind ports.LockKind) ([]byte, ports.Request) {
 	req := &ports.PessimisticLockRequest{
 		Primary: a.primary(), StartTS: a.ts("start"), TTL: a.number("ttl", 100), ForUpdateTS: a.ts("for-update"),
-		WaitTimeout: -1, ReturnValues: a.has("values"), CheckExistence: a.has("exists"),
+		WaitTimeout: -1, MinCommitTS: a.ts("min-commit"), ReturnValues: a.has("values"), CheckExistence: a.has("exists"),
 		LockOnlyIfExists: a.has("if-exists"), ForceLock: a.has("force"),
 	}
+	if a.has("wait") {
+		req.WaitTimeout = int64(min(a.number("wait", 0), math.MaxInt64))
+	}
 	for _, k := range a.keys("keys") {
-		m := ports.Mutation{Kind: ports.KindPessimisticLock, Key: k}
+		m := ports.Mutation{Kind: kind, Key: k}
 		if a.has("absent") {
 			m.Assertion = ports.AssertNotExist
 		}

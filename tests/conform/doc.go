@@ -26,5 +26,6 @@
 //
 // A command that a store does not have at all is explained once, in testdata/lacking,
 // where what it answers instead is probed before the scripts play. There a script ends
-// before the first command that the store lacks.
+// before the first command that the store lacks. With "end on=NAME why=(…)" it ends
+// there on that store alone.
 package conform

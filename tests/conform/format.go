@@ -71,24 +71,15 @@ func raw(b *strings.Builder, reply ports.Reply) {
 		})
 	case *ports.RawCompareAndSwapReply:
 		unless(b, r.Text, func() { swap(b, r) })
+	case *ports.RawChecksumReply:
+		unless(b, r.Text, func() { fmt.Fprintf(b, "crc64=%016x pairs=%d bytes=%d\n", r.Checksum, r.Pairs, r.Bytes) })
 	case *ports.RangeReply:
 		unless(b, r.Text, func() { b.WriteString("ok\n") })
-	case *ports.RawChecksumReply:
-		unless(b, r.Text, func() { checksum(b, r) })
 	case *ports.SplitRegionReply:
 		fmt.Fprintf(b, "regions=%d\n", len(r.Regions))
 	default:
 		fmt.Fprintf(b, "unexpected %T\n", reply)
 	}
-}
-
-// checksum leaves out what depends on the prefix of the script's keys.
-func checksum(b *strings.Builder, r *ports.RawChecksumReply) {
-	fmt.Fprintf(b, "pairs=%d bytes=%d", r.Pairs, r.Bytes)
-	if r.Pairs == 0 {
-		fmt.Fprintf(b, " checksum=%d", r.Checksum)
-	}
-	b.WriteByte('\n')
 }
 
 func swap(b *strings.Builder, r *ports.RawCompareAndSwapReply) {
@@ -245,8 +236,7 @@ func verdict(b *strings.Builder, err *ports.KeyError) {
 	}
 	switch err.Kind {
 	case ports.KeyLocked:
-		l := &err.Lock
-		fmt.Fprintf(b, "locked key=%s primary=%s start=%s ttl=%d\n", l.Key, l.Primary, formatTS(l.StartTS), l.TTL)
+		held(b, &err.Lock)
 	case ports.KeyWriteConflict:
 		fmt.Fprintf(b, "write conflict key=%s start=%s conflict=%s commit=%s\n", err.Key, formatTS(err.StartTS),
 			formatTS(err.ConflictTS), formatTS(err.ConflictCommitTS))
@@ -268,7 +258,29 @@ func verdict(b *strings.Builder, err *ports.KeyError) {
 		b.WriteString("abort\n")
 	case ports.KeyPrimaryMismatch:
 		fmt.Fprintf(b, "primary mismatch primary=%s\n", err.Lock.Primary)
+	case ports.KeyDeadlock:
+		dead(b, err)
 	default:
 		fmt.Fprintf(b, "key error %d\n", err.Kind)
+	}
+}
+
+func held(b *strings.Builder, l *ports.Lock) {
+	if l.Kind == ports.KindSharedLock {
+		fmt.Fprintf(b, "locked key=%s shared\n", l.Key)
+		for i := range l.Shared {
+			m := &l.Shared[i]
+			fmt.Fprintf(b, "  primary=%s start=%s ttl=%d\n", m.Primary, formatTS(m.StartTS), m.TTL)
+		}
+		return
+	}
+	fmt.Fprintf(b, "locked key=%s primary=%s start=%s ttl=%d\n", l.Key, l.Primary, formatTS(l.StartTS), l.TTL)
+}
+
+// dead writes who waits for whom, in a circle.
+func dead(b *strings.Builder, err *ports.KeyError) {
+	fmt.Fprintf(b, "deadlock key=%s holder=%s\n", err.Key, formatTS(err.LockTS))
+	for _, w := range err.WaitChain {
+		fmt.Fprintf(b, "  %s waits for %s on %s\n", formatTS(w.Txn), formatTS(w.WaitForTxn), w.Key)
 	}
 }

@@ -13,7 +13,8 @@ type Played struct {
 	// Commands were answered; Explained are differences for which the script has the
 	// reason.
 	Commands, Explained int
-	// Lacking is the command that the target lacks and at which the script ended.
+	// Lacking is the command that the target lacks and at which the script ended, or
+	// "end".
 	Lacking string
 	// Wrong are the answers that were not expected, and mistakes of the script.
 	Wrong []string
@@ -57,7 +58,12 @@ func (p *player) play() {
 	s := p.script
 	p.pending = map[string]*pending{}
 	for i := range s.steps {
-		if at := &s.steps[i]; p.lacking[at.command] && (at.on == "" || at.on == p.target.Name) {
+		at := &s.steps[i]
+		mine := at.on == "" || at.on == p.target.Name
+		if mine && at.command == "end" {
+			p.played.Explained++
+		}
+		if mine && (p.lacking[at.command] || at.command == "end") {
 			p.played.Lacking = at.command
 			break
 		}
@@ -118,16 +124,16 @@ func (p *player) answer(s *step) (string, error) {
 	if s.command == "await" {
 		return p.await(&a)
 	}
-	build, ok := commands[s.command]
+	build, ok := command(s.command)
 	if !ok {
 		return "", fmt.Errorf("no such command")
 	}
 	first, req := build(&a)
-	header := a.header()
+	how := a.sending()
 	if a.err != nil {
 		return "", a.err
 	}
-	sent := p.target.send(first, header, req)
+	sent := p.target.send(first, how, req)
 	if name := a.text("as"); name != "" {
 		p.pending[name] = sent
 		return "sent\n", nil
@@ -148,7 +154,7 @@ func (p *player) await(a *args) (string, error) {
 func (p *player) format(sent *pending, a *args) string {
 	reply, err := sent.receive()
 	if err != nil {
-		return fmt.Sprintf("failed: %v\n", err)
+		return err.Error() + "\n"
 	}
 	if scan, ok := reply.(*ports.ScanLockReply); ok {
 		// Some stores scan whole regions, in which the locks of other scripts lie.
@@ -157,14 +163,4 @@ func (p *player) format(sent *pending, a *args) string {
 		})
 	}
 	return strings.ReplaceAll(format(reply), a.prefix, "")
-}
-
-var isolations = map[string]ports.Isolation{"rc": ports.IsolationRC, "rc-check-ts": ports.IsolationRCCheckTS}
-
-// header is what the arguments of every command say.
-func (a *args) header() ports.Header {
-	return ports.Header{
-		ResolvedLocks: a.timestamps("resolved"), CommittedLocks: a.timestamps("committed"), IsRetry: a.has("retry"),
-		Isolation: isolations[a.text("level")],
-	}
 }

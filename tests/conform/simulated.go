@@ -31,6 +31,6 @@ func Simulated(raw bool) (*Target, func(), error) {
 		}
 	}
 	return &Target{
-		Name: "sim", Network: client, Placement: client, Now: client.Now, Codec: codec, Wait: wait,
+		Name: "sim", Network: client, Placement: client, Timers: client, Codec: codec, Wait: wait,
 	}, w.Close, nil
 }

@@ -16,18 +16,19 @@ type Target struct {
 	Name      string
 	Network   ports.Network
 	Placement ports.Placement
-	// Now is the clock of the ports.
-	Now func() ports.Instant
+	// Timers is the clock of the ports.
+	Timers ports.Timers
 	// Wait lets things happen until an event has arrived.
 	Wait func(answer <-chan ports.Event) ports.Event
 	// Codec is how the target's regions keep the keys of the script.
 	Codec key.Codec
 }
 
-// attempts bounds how often a request is sent again after a region error; a new
-// cluster takes a while to know its leaders.
+// attempts bounds how often a request is sent again after a region error, and pause is
+// the time in between: PD takes a while to know new regions and their leaders.
 const (
-	attempts = 20
+	attempts = 100
+	pause    = 20 * time.Millisecond
 	patience = 10 * time.Second
 )
 
@@ -35,27 +36,28 @@ const (
 type pending struct {
 	target *Target
 	first  []byte
-	header ports.Header
+	how    sending
 	req    ports.Request
 	answer mailbox
 	err    error
 }
 
 // send sends one request to the region that holds a key.
-func (t *Target) send(first []byte, header ports.Header, req ports.Request) *pending {
-	p := &pending{target: t, first: first, header: header, req: req}
+func (t *Target) send(first []byte, how sending, req ports.Request) *pending {
+	p := &pending{target: t, first: first, how: how, req: req}
 	p.submit()
 	return p
 }
 
 func (p *pending) submit() {
-	to, err := p.target.locate(p.first, &p.header)
+	to, err := p.target.locate(p.first, &p.how.header)
 	if p.err = err; err != nil {
 		return
 	}
+	mistakes[p.how.mistake](&p.how.header)
 	p.answer = make(mailbox, 1)
 	t := p.target
-	t.Network.Submit(to, &p.header, p.req, t.Now().Add(patience), ports.Tok{Gen: 1}, p.answer)
+	t.Network.Submit(to, &p.how.header, p.req, t.Timers.Now().Add(patience), ports.Tok{Gen: 1}, p.answer)
 }
 
 // receive waits for the region's answer; after a region error it asks again.
@@ -68,15 +70,24 @@ func (p *pending) receive() (ports.Reply, error) {
 		ev := p.target.Wait(p.answer)
 		switch {
 		case ev.Kind != ports.EventReply:
-			return nil, errors.New(ev.Cause.Text)
+			return nil, fmt.Errorf("failed: %s", ev.Cause.Text)
 		case ev.Reply.Region() == nil:
 			return ev.Reply, nil
+		case p.how.once:
+			return nil, fmt.Errorf("region error: %s", regionError(ev.Reply.Region()))
 		}
 		f := ev.Reply.Region()
 		last = errors.New(strings.TrimSuffix(fmt.Sprintf("region error %d: %s", f.Kind, f.Text), ": "))
+		p.target.pause()
 		p.submit()
 	}
 	return nil, last
+}
+
+func (t *Target) pause() {
+	over := make(mailbox, 1)
+	t.Timers.Arm(t.Timers.Now().Add(pause), ports.Tok{Gen: 1}, over)
+	t.Wait(over)
 }
 
 // locate asks PD for the leader of the region that holds k and addresses header.
@@ -100,7 +111,7 @@ func (t *Target) locate(k []byte, header *ports.Header) (ports.Endpoint, error) 
 
 func (t *Target) ask(q *ports.Query) ports.Event {
 	answer := make(mailbox, 1)
-	t.Placement.Ask(q, t.Now().Add(patience), ports.Tok{Gen: 1}, answer)
+	t.Placement.Ask(q, t.Timers.Now().Add(patience), ports.Tok{Gen: 1}, answer)
 	return t.Wait(answer)
 }
 

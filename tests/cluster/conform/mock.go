@@ -30,7 +30,7 @@ func onMock(ctx context.Context, root string, lacking *conform.Script, scripts [
 	network := grpc.New(grpc.Config{Clock: ticks})
 	defer network.Close()
 	target := &conform.Target{
-		Name: "mock", Network: network, Placement: place, Now: ticks.Now, Wait: receive, Codec: key.Codec{Mode: key.Raw},
+		Name: "mock", Network: network, Placement: place, Timers: ticks, Wait: receive, Codec: key.Codec{Mode: key.Raw},
 	}
 	s := newScore(target.Name)
 	missing := s.probe(lacking, target)

@@ -42,7 +42,7 @@ func onUnistore(
 	}
 	defer network.close()
 	target := &conform.Target{
-		Name: "unistore", Network: network, Placement: placement, Now: ticks.Now, Wait: receive,
+		Name: "unistore", Network: network, Placement: placement, Timers: ticks, Wait: receive,
 	}
 	s := newScore(target.Name)
 	missing := s.probe(lacking, target)
