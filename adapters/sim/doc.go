@@ -25,6 +25,17 @@
 // from that, up to its safe timestamp, and lets replica reads wait until it has applied what its leader had committed.
 // The log itself is not modelled. The faults are listed at [Fault].
 //
+// A region that is in flashback serves flashbacks and older reads only. Garbage is collected when PD's GC safe point
+// moves, with the evidence of old conflicts and rollbacks: by a client, or, with [Config.GCLife], by somebody else.
+//
+// PD keeps GC states with their barriers, for each keyspace that has a GC of its own and for all others together;
+// [Config.Keyspaces] names the keyspaces. It scatters regions, by moving their leaders, and knows stores that are
+// going, gone, labelled or without an address ([World.SetStoreRecord]). An administrator's requests are answered late
+// or not at all when PD is, having been done or not.
+//
+// What a single store does to its own data is done to the data of all: a range that one store is told to destroy is
+// gone everywhere. Of raw data, API v1 with TTL is modelled.
+//
 // Not modelled yet: partitions between stores, clocks that differ, and the region errors that only these bring.
 //
 // The store's behaviour follows TiKV's sources; every rule names the file that it was taken from.

@@ -12,6 +12,7 @@ var rawKeys = []check[*rawkv.Client]{
 	{"raw keys", rawPoints},
 	{"raw scans", rawScans},
 	{"compare and swap", rawSwaps},
+	{"checksums", rawChecksums},
 }
 
 func rawPoints(ctx context.Context, c *rawkv.Client) error {
@@ -100,4 +101,36 @@ func rawSwaps(ctx context.Context, c *rawkv.Client) error {
 		}
 	}
 	return c.Delete(ctx, key)
+}
+
+// rawChecksums: the checksum of several regions is that of its parts.
+func rawChecksums(ctx context.Context, c *rawkv.Client) error {
+	keys := [][]byte{[]byte("b/sum"), []byte("m/sum"), []byte("z/sum")}
+	if err := c.BatchPut(ctx, keys, [][]byte{[]byte("1"), []byte("22"), []byte("333")}); err != nil {
+		return err
+	}
+	var parts rawkv.RawChecksum
+	for _, k := range keys {
+		part, err := c.Checksum(ctx, k, append(k[:len(k):len(k)], 0))
+		if err != nil || part.TotalKvs != 1 {
+			return fmt.Errorf("checksum %+v, %w", part, err)
+		}
+		parts.Crc64Xor ^= part.Crc64Xor
+		parts.TotalBytes += part.TotalBytes
+	}
+	if parts.TotalBytes != 3*5+6 || parts.Crc64Xor == 0 {
+		return fmt.Errorf("checksums %+v", parts)
+	}
+	before, err := c.Checksum(ctx, []byte("a"), []byte("zz"))
+	if err != nil {
+		return err
+	}
+	if err := c.BatchDelete(ctx, keys); err != nil {
+		return err
+	}
+	after, err := c.Checksum(ctx, []byte("a"), []byte("zz"))
+	if err != nil || before.Crc64Xor^after.Crc64Xor != parts.Crc64Xor || before.TotalKvs != after.TotalKvs+3 {
+		return fmt.Errorf("from %+v to %+v without %+v, %w", before, after, parts, err)
+	}
+	return nil
 }
