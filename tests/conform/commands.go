@@ -12,7 +12,7 @@ type build func(a *args) ([]byte, ports.Request)
 
 // command finds out how a command is built.
 func command(name string) (build, bool) {
-	for _, family := range []map[string]build{commands, rangeCommands} {
+	for _, family := range []map[string]build{commands, rangeCommands, pipelinedCommands} {
 		if b, ok := family[name]; ok {
 			return b, true
 		}
@@ -66,6 +66,7 @@ var commands = map[string]build{
 	"heartbeat": func(a *args) ([]byte, ports.Request) {
 		return a.key("primary"), &ports.TxnHeartBeatRequest{
 			Primary: a.key("primary"), StartTS: a.ts("start"), AdviseLockTTL: a.number("ttl", 0),
+			MinCommitTS: a.ts("min-commit"),
 		}
 	},
 	"pessimistic-rollback": func(a *args) ([]byte, ports.Request) {
@@ -124,22 +125,8 @@ func prewrite(a *args) ([]byte, ports.Request) {
 	case a.has("fast"):
 		req.AssertionLevel = ports.AssertionsFast
 	}
-	kinds := map[string]ports.LockKind{
-		"put": ports.KindPut, "delete": ports.KindDelete, "lock": ports.KindLock, "insert": ports.KindInsert,
-		"check": ports.KindCheckNotExists, "shared": ports.KindSharedLock,
-	}
 	for i, f := range a.lines() {
-		f, options := cutOptions(f)
-		kind, ok := kinds[f[0]]
-		if !ok || len(f) < 2 {
-			a.fail("mutation %q", f)
-			break
-		}
-		m := ports.Mutation{Kind: kind, Key: []byte(a.prefix + f[1])}
-		if len(f) > 2 {
-			m.Value = []byte(f[2])
-		}
-		m.Assertion = assertions[options["assert"]]
+		m, options := a.mutation(f)
 		if req.ForUpdateTS != 0 && uint64(i) < a.number("actions", math.MaxUint64) {
 			req.Actions = append(req.Actions, actions[options["action"]])
 		}
@@ -154,7 +141,27 @@ func prewrite(a *args) ([]byte, ports.Request) {
 	return req.Primary, req
 }
 
+// mutation reads a line of a prewrite, "put a one assert=exist", and its options.
+func (a *args) mutation(line []string) (ports.Mutation, map[string]string) {
+	f, options := cutOptions(line)
+	m := ports.Mutation{Assertion: assertions[options["assert"]]}
+	kind, ok := kinds[f[0]]
+	if !ok || len(f) < 2 {
+		a.fail("mutation %q", f)
+		return m, options
+	}
+	m.Kind, m.Key = kind, []byte(a.prefix+f[1])
+	if len(f) > 2 {
+		m.Value = []byte(f[2])
+	}
+	return m, options
+}
+
 var (
+	kinds = map[string]ports.LockKind{
+		"put": ports.KindPut, "delete": ports.KindDelete, "lock": ports.KindLock, "insert": ports.KindInsert,
+		"check": ports.KindCheckNotExists, "shared": ports.KindSharedLock,
+	}
 	assertions = map[string]ports.Assertion{"exist": ports.AssertExist, "absent": ports.AssertNotExist}
 	actions    = map[string]ports.PessimisticAction{
 		"locked": ports.DoPessimisticCheck, "checked": ports.DoConstraintCheck,

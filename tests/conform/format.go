@@ -78,7 +78,7 @@ func raw(b *strings.Builder, reply ports.Reply) {
 	case *ports.SplitRegionReply:
 		fmt.Fprintf(b, "regions=%d\n", len(r.Regions))
 	default:
-		fmt.Fprintf(b, "unexpected %T\n", reply)
+		pipelined(b, reply)
 	}
 }
 
