@@ -49,6 +49,8 @@ type (
 	FailedAttempt = app.FailedAttempt
 	// KeyOutcome says what became of one key of a raw batch; see [app.KeyOutcome].
 	KeyOutcome = app.KeyOutcome
+	// Usage is what a client holds in memory; see [app.Usage].
+	Usage = app.Usage
 )
 
 // What shapes things.

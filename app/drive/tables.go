@@ -34,6 +34,7 @@ type views struct {
 	stores  sm.StoreView
 	txns    sm.TxnView
 	clock   sm.Clock
+	usage   Usage
 }
 
 // open begins the tables.
@@ -44,8 +45,8 @@ func (t *tables) open(d *Driver, on *loop) {
 	}
 	host(&t.regionOp, &t.regions, func() {
 		if t.regions.Changed() {
-			v := t.regions.View()
-			d.publish(func(all *views) { all.regions = &marked{v, &d.marks} })
+			v, n := t.regions.View(), t.regions.Len()
+			d.publish(func(all *views) { all.regions, all.usage.Regions = &marked{v, &d.marks}, n })
 		}
 	})
 	host(&t.storeOp, &t.stores, func() {
@@ -56,8 +57,8 @@ func (t *tables) open(d *Driver, on *loop) {
 	})
 	host(&t.txnOp, &t.txns, func() {
 		if t.txns.Changed() {
-			v := t.txns.View()
-			d.publish(func(all *views) { all.txns = v })
+			v, n := t.txns.View(), t.txns.Len()
+			d.publish(func(all *views) { all.txns, all.usage.Txns = v, n })
 		}
 	})
 	host(&t.clockOp, &t.clock, func() {

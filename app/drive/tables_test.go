@@ -116,9 +116,10 @@ func TestSweep(t *testing.T) {
 			get(t, d, pool, context.Background())
 		}
 		require.Equal(t, loads, f.get(&f.queries), "access prolongs life")
+		require.Equal(t, Usage{Regions: 1}, d.Usage())
 		pass(life + 2*time.Second)
 		synctest.Wait()
-		require.Zero(t, d.tables.regions.Len(), "what nobody uses is swept away")
+		require.Equal(t, Usage{}, d.Usage(), "what nobody uses is swept away")
 		get(t, d, pool, context.Background())
 		require.Equal(t, loads+1, f.get(&f.queries))
 		finish(t, d)

@@ -44,6 +44,9 @@ func (c *Cache) Step(env *sm.Env, ev *ports.Event, out *sm.Effects) {
 	}
 }
 
+// Len returns the number of statuses that are kept.
+func (c *Cache) Len() int { return len(c.order) }
+
 // learn adds a status; the oldest one makes room for it.
 func (c *Cache) learn(start, commit ports.Timestamp, limit int) {
 	if start == 0 || commit != 0 && commit <= start || limit < 1 {

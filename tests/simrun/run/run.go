@@ -305,6 +305,7 @@ func (r *simulation) calm() {
 	r.goOn()
 	r.report.Wrong = append(r.report.Wrong, r.observer.invariants.AtRest()...)
 	r.report.Wrong = append(r.report.Wrong, r.workload.Check(load.Kept{World: w})...)
+	r.rest()
 	r.close()
 	if registers, ok := r.workload.(load.Registers); ok {
 		r.report.Wrong = append(r.report.Wrong, linearizable(registers.Calls())...)
