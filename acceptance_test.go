@@ -71,7 +71,7 @@ func TestHelloWorldIsShort(t *testing.T) {
 // Whatever may wait takes a context first; what takes none touches only memory.
 func TestContextComesFirst(t *testing.T) {
 	inMemory := map[string][]string{
-		"Client":   {"SnapshotAt", "Raw"},
+		"Client":   {"SnapshotAt", "Raw", "Usage"},
 		"Txn":      {"StartTS", "Put", "Insert", "Delete", "Savepoint"},
 		"Snapshot": {"TS"},
 		"Raw":      {"With"},
