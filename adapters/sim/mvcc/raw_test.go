@@ -2,6 +2,8 @@ package mvcc
 
 import (
 	"bytes"
+	"hash/crc64"
+	"math"
 	"slices"
 	"testing"
 
@@ -42,14 +44,14 @@ func (w *rawTwin) find(key string) (rawValue, bool) {
 func (w *rawTwin) store(key, value string, ttl uint64) {
 	v := rawValue{value: []byte(value)}
 	if ttl > 0 {
-		v.expires = w.now + ttl
+		v.expires = w.now + min(ttl, math.MaxUint64-w.now)
 	}
 	w.model[key] = v
 }
 
 func drawRaw(t *rapid.T) (key, value string, ttl uint64) {
 	return rapid.SampledFrom(rawKeys).Draw(t, "key"), rapid.SampledFrom([]string{"", "1", "2"}).Draw(t, "value"),
-		rapid.SampledFrom([]uint64{0, 0, 1, 3}).Draw(t, "ttl")
+		rapid.SampledFrom([]uint64{0, 0, 1, 3, math.MaxUint64}).Draw(t, "ttl")
 }
 
 func (w *rawTwin) put(t *rapid.T) {
@@ -145,6 +147,22 @@ func (w *rawTwin) scan(t *rapid.T) {
 	}
 }
 
+func (w *rawTwin) checksum(t *rapid.T) {
+	req := &ports.RawChecksumRequest{Ranges: []ports.KeyRange{drawRange(t), drawRange(t)}}
+	var want, got ports.RawChecksumReply
+	for _, r := range req.Ranges {
+		for _, k := range w.live(r) {
+			if k < "d" {
+				pair := k + string(w.model[k].value)
+				want.Checksum ^= crc64.Checksum([]byte(pair), crc64.MakeTable(crc64.ECMA))
+				want.Pairs, want.Bytes = want.Pairs+1, want.Bytes+uint64(len(pair))
+			}
+		}
+	}
+	w.raw().Checksum(req, Extent{End: []byte("d")}, &got)
+	require.Equal(t, want, got)
+}
+
 // same reads every key in each way that there is.
 func (w *rawTwin) same(t *rapid.T) {
 	var batch ports.RawBatchGetReply
@@ -176,7 +194,8 @@ func TestRawAgainstModel(t *testing.T) {
 		w := &rawTwin{now: 100, model: map[string]rawValue{}}
 		t.Repeat(map[string]func(*rapid.T){
 			"put": w.put, "batch put": w.batchPut, "delete": w.remove, "delete range": w.deleteRange, "swap": w.swap,
-			"scan": w.scan, "": w.same, "wait": func(t *rapid.T) { w.now += uint64(rapid.IntRange(0, 2).Draw(t, "s")) },
+			"scan": w.scan, "checksum": w.checksum,
+			"": w.same, "wait": func(t *rapid.T) { w.now += uint64(rapid.IntRange(0, 2).Draw(t, "s")) },
 		})
 	})
 }

@@ -132,3 +132,41 @@ type always map[sim.Site]int
 
 // Choose implements [sim.Chooser].
 func (a always) Choose(site sim.Site, n int) int { return min(a[site], n-1) }
+
+// TestAdministrationOfStores: the verbs of administrators travel as the others do.
+func TestAdministrationOfStores(t *testing.T) {
+	c, w := start(t, sim.Config{})
+	timers := newClock(t)
+	n := newNetwork(t, timers)
+	do := func(req ports.Request) ports.Reply {
+		var hdr ports.Header
+		c.Do(func(*sim.World) {
+			r := w.Regions()[0]
+			hdr.Region = r.RegionVersion
+			hdr.Peer, _ = r.Peer(r.Leader)
+		})
+		if req.Verb() == ports.VerbUnsafeDestroyRange {
+			hdr = ports.Header{Peer: ports.Peer{Store: 1}}
+		}
+		box := make(porttest.Mailbox, 1)
+		to := ports.Endpoint{Store: hdr.Peer.Store, Address: c.Store(hdr.Peer.Store)}
+		n.Submit(to, &hdr, req, timers.Now().Add(time.Minute), ports.Tok{}, box)
+		ev := box.Next(t)
+		require.Equal(t, ports.EventReply, ev.Kind, "%T", req)
+		return ev.Reply
+	}
+	span := ports.KeyRange{Start: []byte("a"), End: []byte("b")}
+	for _, req := range []ports.Request{
+		&ports.DeleteRangeRequest{Range: span}, &ports.UnsafeDestroyRangeRequest{Range: span},
+		&ports.PrepareFlashbackToVersionRequest{StartTS: 10, Version: 5},
+		&ports.FlashbackToVersionRequest{StartTS: 10, CommitTS: 20, Version: 5},
+	} {
+		reply := do(req).(*ports.RangeReply)
+		require.Nil(t, reply.Region(), "%T", req)
+		require.Empty(t, reply.Text, "%T", req)
+		require.Equal(t, req.Verb(), reply.Of)
+	}
+	split := do(&ports.SplitRegionRequest{Keys: [][]byte{[]byte("k")}}).(*ports.SplitRegionReply)
+	require.Len(t, split.Regions, 2)
+	require.Zero(t, do(&ports.RawChecksumRequest{}).(*ports.RawChecksumReply).Pairs)
+}
