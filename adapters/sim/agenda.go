@@ -8,9 +8,11 @@ type happening struct {
 	// duplicate: nobody waits for what comes of it. arrives: what is on its way survives the reset. moves: the store
 	// restarts on another address.
 	duplicate, arrives, moves bool
-	fault                     Fault
-	event                     ports.EventKind
-	cause                     ports.CauseKind
+	// stalled: a leader without a majority could not do it at first.
+	stalled bool
+	fault   Fault
+	event   ports.EventKind
+	cause   ports.CauseKind
 	// incarnation is that of the store, or of what else can be overtaken; term is that of the region if the store led it
 	// when a request arrived.
 	incarnation, term uint64

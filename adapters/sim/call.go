@@ -53,6 +53,8 @@ type link struct {
 	calls   []*call
 	// there and back are the instants at which the last message in each direction arrives.
 	there, back ports.Instant
+	// blocked is until when nothing gets through between the two machines.
+	blocked ports.Instant
 }
 
 func (w *World) newCall() *call {
@@ -117,7 +119,7 @@ func (w *World) dial(c *call) bool {
 	case s == nil || w.fault(SiteDial, FaultDial):
 		w.giveUp(c, w.now+w.travel(), ports.EventUnsent, ports.CauseConnection)
 		return false
-	case s.hung:
+	case s.hung || w.now < c.link.blocked:
 		// The kernel accepts, the process does not answer.
 		w.giveUp(c, min(c.deadline, w.now.Add(2*ports.SilenceLimit)), ports.EventUnsent, ports.CauseHung)
 		return false
@@ -147,6 +149,9 @@ func (w *World) send(c *call) {
 	}
 	at := max(l.there, w.now+delay)
 	l.there = at
+	if w.now < l.blocked {
+		w.silence(c)
+	}
 	if at > c.deadline {
 		w.limit(c)
 	}
@@ -289,7 +294,7 @@ func (w *World) onExecute(h *happening) {
 		*w.plan(c, max(w.now, c.link.there)+8*executeTime, happenExecute) = later
 		return
 	}
-	if h.duplicate && c.decided || c.hdr.ReplicaRead && w.waits(h) {
+	if h.duplicate && c.decided || c.hdr.ReplicaRead && w.waits(h) || w.cut > 0 && w.stalls(h) {
 		return
 	}
 	c.underway = c.underway && h.duplicate
@@ -333,10 +338,11 @@ func (w *World) serve(h *happening, b *replyBuffer) (parked bool) {
 		// src/storage/errors.rs: an exceeded deadline is answered as ServerIsBusy.
 		*f = ports.RegionFault{Kind: ports.FaultServerIsBusy, Deadline: true, Text: "deadline is exceeded"}
 	case w.deposed(h):
-		w.stale(h, f, w.choose(SiteCandidate, 2) == 1)
+		w.stale(h, f, !h.stalled && w.choose(SiteCandidate, 2) == 1)
 	case !w.admit(s, &c.hdr, c.req, f):
 	default:
 		if stale := w.choice(SiteStale, 3); stale > 0 && writes(c.req.Verb()) {
+			w.count(FaultStaleCommand)
 			w.stale(h, f, stale == 2)
 			break
 		}
@@ -371,7 +377,7 @@ func (w *World) seal(b *replyBuffer) {
 // deposed reports whether the store has lost the leadership under which it has accepted a write.
 func (w *World) deposed(h *happening) bool {
 	r := w.regions.byID[h.call.hdr.Region.ID]
-	return writes(h.call.req.Verb()) && r != nil && h.term != 0 && h.term != r.term
+	return (h.stalled || writes(h.call.req.Verb())) && r != nil && h.term != 0 && h.term != r.term
 }
 
 // stale answers StaleCommand to a proposal that its proposer tracks no more; it may be applied all the same
@@ -379,7 +385,6 @@ func (w *World) deposed(h *happening) bool {
 func (w *World) stale(h *happening, f *ports.RegionFault, applied bool) {
 	c := h.call
 	*f = ports.RegionFault{Kind: ports.FaultStaleCommand}
-	w.count(FaultStaleCommand)
 	if !applied {
 		return
 	}
@@ -440,7 +445,7 @@ func (w *World) onAnswer(c *call, b *replyBuffer) {
 
 // onSilence gives a hung store up: everything in flight there is Lost.
 func (w *World) onSilence(c *call) {
-	if s := w.listener(c.to.Address); !c.answered() && s != nil && s.hung {
+	if s := w.listener(c.to.Address); !c.answered() && (s != nil && s.hung || w.now < c.link.blocked) {
 		w.reset(c.link, true, ports.CauseHung)
 	}
 }

@@ -46,7 +46,7 @@ func TestPCTDeviatesAtItsPoints(t *testing.T) {
 				n    int
 			}{
 				{sim.SiteDelay, 16}, {sim.SiteExecute, 8}, {sim.SiteOracleDelay, 16}, {sim.SiteElection, 4},
-				{sim.SiteMerge, 4}, {sim.SiteHint, 2}, {sim.SiteReplyLost, 2},
+				{sim.SiteMerge, 4}, {sim.SiteCatchUp, 4}, {sim.SiteHint, 2}, {sim.SiteReplyLost, 2},
 			} {
 				v := p.Choose(ask.site, ask.n)
 				require.Equal(t, v, again.Choose(ask.site, ask.n))

@@ -65,7 +65,7 @@ func (c *Client) Probe(to ports.Endpoint, deadline ports.Instant, tok ports.Tok,
 		w.refuse(q, w.now, ports.CauseClosed)
 	case s == nil:
 		w.refuse(q, w.now+2*w.travel(), ports.CauseConnection)
-	case s.hung:
+	case s.hung || w.now < c.link(to.Address).blocked:
 		w.refuse(q, deadline, ports.CauseTimeout)
 	default:
 		w.tell(q, w.now+2*w.travel())

@@ -36,8 +36,8 @@ func (w *World) successor(r *region, to ports.StoreID) (ports.PeerID, bool) {
 	if s := w.store(to); !ok || p.ID == r.Leader || !s.up || s.hung || !r.eligible(p) {
 		return 0, false
 	}
-	leader, ok := r.leader()
-	return p.ID, ok && !w.store(leader.Store).hung
+	leader, ok := w.serving(r)
+	return p.ID, ok && w.reach(leader.Store, to)
 }
 
 // Crash stops a store: what is in flight is gone, and what is not applied is lost.
@@ -73,9 +73,11 @@ func (w *World) Crash(id ports.StoreID) {
 		if leader, ok := r.leader(); ok && leader.Store == id {
 			r.Leader = 0
 			r.term++
+			w.cutOff(r, 0)
 			w.elect(r)
 		}
 	}
+	w.rearrange()
 }
 
 // Restart starts a crashed store again, on the given address, or on its old one when address is empty.
@@ -94,6 +96,7 @@ func (w *World) Restart(id ports.StoreID, address string) {
 	w.note(noteRestart, uint64(id), 0, 0)
 	// A store registers with PD before it serves (components/server: init and run node).
 	w.learn()
+	w.rearrange()
 }
 
 // Hang stops a store with its connections open; requests pile up until [World.Resume] or [World.Crash].
@@ -115,6 +118,7 @@ func (w *World) Hang(id ports.StoreID) {
 			w.elect(r)
 		}
 	}
+	w.rearrange()
 }
 
 // Resume lets a hanging store go on, with what has piled up.
@@ -134,6 +138,7 @@ func (w *World) Resume(id ports.StoreID) {
 		}
 		*w.agenda.add(at) = backlog[i]
 	}
+	w.rearrange()
 }
 
 // SilencePD lets PD answer nothing for a time, or, when it is [ports.Never], until [World.ResumePD].
@@ -174,6 +179,7 @@ func (w *World) Heal() {
 	w.note(noteHeal, 0, 0, 0)
 	w.ResumePD()
 	for _, s := range w.stores {
+		w.Rejoin(s.id)
 		if s.hung {
 			w.Resume(s.id)
 		}

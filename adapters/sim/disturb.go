@@ -9,7 +9,7 @@ import (
 // disturbances are the classes of faults that happen to the cluster and not to a message.
 const disturbances FaultSet = 1<<FaultSplit | 1<<FaultTransfer | 1<<FaultCrash | 1<<FaultMove | 1<<FaultHang |
 	1<<FaultSilentPD | 1<<FaultRestartPD | 1<<FaultMerge | 1<<FaultMovePeer |
-	1<<FaultLag
+	1<<FaultLag | 1<<FaultPartition | 1<<FaultDisconnect | 1<<FaultFreeze
 
 // disturbLater plans the next disturbance.
 func (w *World) disturbLater() {
@@ -50,7 +50,9 @@ func (w *World) disturb() {
 		w.lagSomewhere()
 	case FaultMovePeer:
 		w.movePeerSomewhere()
-	case FaultCrash, FaultMove, FaultHang:
+	case FaultDisconnect, FaultFreeze:
+		w.blockSomewhere(allowed[i-1])
+	case FaultCrash, FaultMove, FaultHang, FaultPartition:
 		w.strike(allowed[i-1])
 	case FaultSilentPD:
 		w.SilencePD(w.outage())
@@ -80,13 +82,17 @@ func (w *World) splitSomewhere() {
 // strike takes a store out for a while, if all are well: a region needs a majority of its peers.
 func (w *World) strike(f Fault) {
 	for _, s := range w.stores {
-		if !s.up || s.hung {
+		if !s.up || s.hung || s.severed != 0 {
 			return
 		}
 	}
 	s := w.stores[w.choose(SiteVictim, len(w.stores))]
 	h := happening{kind: happenRestart, store: s}
 	switch f {
+	case FaultPartition:
+		w.Isolate(s.id)
+		w.After(w.now+w.outage(), func() { w.Rejoin(s.id) })
+		return
 	case FaultHang:
 		w.Hang(s.id)
 		h.kind = happenResume

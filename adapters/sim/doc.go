@@ -23,7 +23,9 @@
 // belated knowledge of all that are modelled; a write whose leader was deposed meanwhile is answered with StaleCommand
 // and is applied, or not. A follower that has fallen behind keeps a copy of the data as it was: it serves stale reads
 // from that, up to its safe timestamp, and lets replica reads wait until it has applied what its leader had committed.
-// The log itself is not modelled. The faults are listed at [Fault].
+// The log itself is not modelled. Stores that do not hear each other, clients and stores that do not, and connections
+// that stand still are: a leader without a majority reads for the rest of its lease, then answers nothing until another
+// one leads. The faults are listed at [Fault].
 //
 // A region that is in flashback serves flashbacks and older reads only. Garbage is collected when PD's GC safe point
 // moves, with the evidence of old conflicts and rollbacks: by a client, or, with [Config.GCLife], by somebody else.
@@ -36,7 +38,9 @@
 // What a single store does to its own data is done to the data of all: a range that one store is told to destroy is
 // gone everywhere. Of raw data, API v1 with TTL is modelled.
 //
-// Not modelled yet: partitions between stores, clocks that differ, and the region errors that only these bring.
+// Not modelled are clocks that differ. Nobody compares the clocks of two machines: the lives of locks are measured in
+// timestamps of the oracle, and a timer that runs fast or slow is one whose messages are late or early, which they are
+// anyway. That leases end before elections begin is taken for granted, as TiKV takes it.
 //
 // The store's behaviour follows TiKV's sources; every rule names the file that it was taken from.
 //

@@ -49,6 +49,11 @@ const (
 	FaultLag
 	// FaultLostLock: a pessimistic lock that was answered is not there any more, since it was in its leader's memory only.
 	FaultLostLock
+	// FaultPartition: a store hears nothing of the others. FaultDisconnect: a client hears nothing of a store, or a store
+	// of a client; FaultFreeze: one connection stands still.
+	FaultPartition
+	FaultDisconnect
+	FaultFreeze
 	numFaults
 )
 
@@ -59,6 +64,7 @@ var faultNames = [numFaults]string{
 	"request-lost", "reply-lost", "duplicate", "late-duplicate", "slow", "reset", "dial", "busy", "stale-command",
 	"split", "transfer", "crash", "move", "hang", "oracle-gap", "oracle-slow", "stale-pd", "gap-pd", "silent-pd",
 	"restart-pd", "merge", "move-peer", "lag", "lost-lock",
+	"partition", "disconnect", "freeze",
 }
 
 // String returns the class's name.

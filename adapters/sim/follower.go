@@ -23,9 +23,22 @@ func (w *World) notLeader(r *region, own ports.Peer, hdr *ports.Header, req port
 		return
 	}
 	*f = ports.RegionFault{Kind: ports.FaultNotLeader}
-	if leader, ok := r.leader(); ok && !r.empty(own.ID) && w.choose(SiteHint, 2) == 0 {
+	if leader, ok := w.known(r, own); ok && w.choose(SiteHint, 2) == 0 {
 		f.Leader = leader
 	}
+}
+
+// known returns the leader that a peer knows of. One that hears of nobody forgets whom it has lost when it would stand
+// for election.
+func (w *World) known(r *region, own ports.Peer) (ports.Peer, bool) {
+	l := r.lateness(own.ID)
+	switch {
+	case l == nil || l.stage == lateBehind && !l.cut:
+		return r.leader()
+	case l.cut && l.since > 0 && w.now < l.since+electionTime:
+		return l.seen.Peer(l.seen.Leader)
+	}
+	return ports.Peer{}, false
 }
 
 // admitReplica says what is wrong with a read that any peer may serve. The order is that of store/fsm/peer.rs:
@@ -75,12 +88,13 @@ func (w *World) admitReplica(
 // pre_read_index, apply_reads).
 func (w *World) admitReadIndex(r *region, own ports.Peer, f *ports.RegionFault) bool {
 	l := r.lateness(own.ID)
+	_, known := w.known(r, own)
 	switch {
 	case r.merging != nil && r.merging.prepared:
 		*f = ports.RegionFault{Kind: ports.FaultReadIndexNotReady, Text: "can not read index due to merge"}
-	case r.Leader == 0:
+	case !known:
 		*f = ports.RegionFault{Kind: ports.FaultNotLeader}
-	case l != nil && l.missed >= readIndexGap:
+	case l != nil && !l.cut && l.missed >= readIndexGap:
 		*f = ports.RegionFault{
 			Kind: ports.FaultReadIndexNotReady, Text: "applied index fail behind read index too long",
 		}

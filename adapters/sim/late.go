@@ -21,6 +21,9 @@ type late struct {
 	seen   ports.Region
 	safe   ports.Timestamp
 	missed int
+	// cut: it does not hear of its leader, since an instant; 0: since then it has never known one.
+	cut   bool
+	since ports.Instant
 	// after is the peer whose log still has to bring the split from which this one comes.
 	after ports.PeerID
 	// waiting are reads that wait for the peer to apply what was committed when they came.
@@ -58,9 +61,9 @@ func (w *World) catchUp(r *region, peer ports.PeerID) {
 	}
 	p, _ := r.Peer(peer)
 	s := w.store(p.Store)
-	_, led := w.serving(r)
+	leader, led := w.serving(r)
 	switch {
-	case !s.up || s.hung || !led:
+	case !s.up || s.hung || !led || !w.reach(leader.Store, p.Store):
 	case l.stage == lateSnapshot:
 		w.onTime(r, peer)
 		return
@@ -192,6 +195,17 @@ func (w *World) Lag(id ports.RegionID, on ports.StoreID, d ports.Instant) bool {
 		return false
 	}
 	w.count(FaultLag)
-	w.After(w.now+d, func() { w.onTime(r, p.ID) })
+	w.After(w.now+d, func() { w.endLag(r, p) })
 	return true
+}
+
+// endLag lets a peer catch up, unless it does not hear of its leader now.
+func (w *World) endLag(r *region, p ports.Peer) {
+	leader, ok := r.leader()
+	l := r.lateness(p.ID)
+	if l != nil && ok && !w.reach(leader.Store, p.Store) {
+		l.cut = true
+		return
+	}
+	w.onTime(r, p.ID)
 }

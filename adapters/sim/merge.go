@@ -132,6 +132,7 @@ func (w *World) commitMerge(s *region) {
 		t.Range.Start = s.Range.Start
 	}
 	w.regions.remove(i)
+	w.cutOff(s, 0)
 	w.syncMaxTS(t)
 	t.safe.ts = min(t.safe.ts, s.safe.ts)
 	w.note(noteMerged, uint64(s.ID), uint64(t.ID), 0)

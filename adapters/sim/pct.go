@@ -36,6 +36,7 @@ type PCT struct {
 // timed are the sites that pick how long something takes.
 var timed = [numSites]bool{
 	SiteDelay: true, SiteExecute: true, SiteOracleDelay: true, SiteElection: true, SiteMerge: true,
+	SiteCatchUp: true,
 }
 
 // NewPCT returns a chooser that deviates at depth points, each among the first length questions of a site; of the fault

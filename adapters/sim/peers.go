@@ -147,31 +147,15 @@ func (r *region) joint() bool {
 	})
 }
 
-// candidates returns which of the peers can be elected, none when a majority cannot vote: of those that voted before a
-// change, and of those that will after it.
+// candidates returns which of the peers can be elected. One that was cut off has not heard of everything, and loses
+// against those that have.
 func (w *World) candidates(r *region, peers []ports.Peer) []ports.Peer {
 	var able []ports.Peer
-	var votes, voters [2]int // before, after
 	for _, p := range peers {
-		if p.Role == ports.RoleLearner {
-			continue
-		}
-		s := w.store(p.Store)
-		here := s.up && !s.hung && !r.empty(p.ID)
-		if here && !p.Witness {
+		l := r.lateness(p.ID)
+		if p.Role != ports.RoleLearner && !p.Witness && (l == nil || !l.cut) && w.runs(r, p) && w.elects(r, peers, p) {
 			able = append(able, p)
 		}
-		for side, leaves := range [...]ports.PeerRole{ports.RoleIncomingVoter, ports.RoleDemotingVoter} {
-			if p.Role != leaves {
-				voters[side]++
-				if here {
-					votes[side]++
-				}
-			}
-		}
-	}
-	if votes[0] <= voters[0]/2 || votes[1] <= voters[1]/2 {
-		return nil
 	}
 	return able
 }

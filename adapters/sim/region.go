@@ -30,6 +30,9 @@ type region struct {
 	moving *mover
 	late   []late
 	safe   safePoint
+	// cut is when the leader has lost its majority, 0 when it has one; stalled are requests that wait for one.
+	cut     ports.Instant
+	stalled []happening
 }
 
 func (r *region) extent() mvcc.Extent { return mvcc.Extent{Start: r.Range.Start, End: r.Range.End} }
@@ -42,14 +45,14 @@ func (r *region) leader() (ports.Peer, bool) {
 	return r.Peer(r.Leader)
 }
 
-// serving returns the leading peer, false when there is none, or its store does not run.
+// serving returns the leading peer, false when there is none, its store does not run, or it has lost its majority.
 func (w *World) serving(r *region) (ports.Peer, bool) {
 	leader, ok := r.leader()
 	if !ok {
 		return leader, false
 	}
 	s := w.store(leader.Store)
-	return leader, s.up && !s.hung
+	return leader, s.up && !s.hung && r.cut == 0
 }
 
 // regionSet is all regions, in key order and by id.
@@ -121,7 +124,7 @@ func (w *World) newID() uint64 {
 func (w *World) split(key []byte) bool {
 	i := w.regions.at(key)
 	old := w.regions.ordered[i]
-	if bytes.Equal(old.Range.Start, key) || len(key) == 0 || old.merging != nil || old.inFlashback {
+	if bytes.Equal(old.Range.Start, key) || len(key) == 0 || old.merging != nil || old.cut != 0 || old.inFlashback {
 		return false
 	}
 	lower := &region{term: old.term, Region: old.Region}
@@ -153,7 +156,12 @@ func (w *World) split(key []byte) bool {
 func (w *World) lead(r *region, peer ports.PeerID) {
 	r.Leader = peer
 	r.term++
+	w.cutOff(r, 0)
 	w.onTime(r, peer)
+	if w.severed > 0 {
+		var view *mvcc.Engine
+		w.separate(r, &view, 0)
+	}
 	w.syncMaxTS(r)
 	w.note(noteLeader, uint64(r.ID), uint64(peer), r.term)
 	w.heartbeat()
@@ -187,6 +195,9 @@ func (w *World) onElection(r *region) {
 	}
 	able := w.candidates(r, r.Peers)
 	if len(able) == 0 {
+		if r.cut != 0 {
+			w.stepDown(r)
+		}
 		w.elect(r)
 		return
 	}

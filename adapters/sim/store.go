@@ -13,8 +13,10 @@ type store struct {
 	address string
 	up      bool
 	// hung: the process stands still, its sockets stay open.
-	hung   bool
-	record StoreRecord
+	hung bool
+	// severed are the stores that it does not hear of, a bit for each.
+	severed uint64
+	record  StoreRecord
 	// incarnation counts starts: what was sent to an earlier one is gone.
 	incarnation uint64
 	// backlog is what a hanging store has been sent.

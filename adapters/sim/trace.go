@@ -43,6 +43,8 @@ const (
 	noteCompact
 	noteWait
 	noteBehind
+	noteSevered
+	noteMended
 	noteFlashback
 )
 
@@ -105,6 +107,10 @@ func (w *World) clusterLine(n note, a, b uint64) {
 		w.printf("-- region %d stays alone", a)
 	case notePeers:
 		w.printf("-- region %d has other peers: %s", a, formatPeers(w.regions.byID[ports.RegionID(a)].Peers))
+	case noteSevered:
+		w.printf("-- stores %d and %d do not hear each other", a, b)
+	case noteMended:
+		w.printf("-- stores %d and %d hear each other again", a, b)
 	case noteBehind:
 		w.printf("-- region %d: peer %d falls behind", a, b)
 	case noteReady:

@@ -41,10 +41,12 @@ type World struct {
 	regions regionSet
 	pd      driver
 	clients []*Client
-	tasks   []*Task
-	running *Task
-	rules   []rule
-	monitor Monitor
+	// severed counts pairs of stores that do not hear each other, cut regions whose leader has no majority.
+	severed, cut int
+	tasks        []*Task
+	running      *Task
+	rules        []rule
+	monitor      Monitor
 	// shown is what the monitor is shown.
 	shown Attempt
 	// doubts are the transactions whose decisive request has no certain answer.
