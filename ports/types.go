@@ -4,8 +4,8 @@
 // The vocabulary is small value types named after TiKV's own nouns: regions,
 // stores, locks, timestamps, one request and one reply struct for each verb, the
 // faults that TiKV answers with, and the events that drive the state machines in
-// core. The interfaces ([Network], [Oracle], [Placement], [Timers], [Observer])
-// are asynchronous: a call hands over a token and a [Sink], returns at once, and
+// core. The interfaces ([Network], [Oracle], [Placement], [Admin], [Timers],
+// [Observer]) are asynchronous: a call hands over a token and a [Sink], returns at once, and
 // is answered by exactly one posted [Event] that carries the token back. Real
 // transports and the deterministic simulator implement the same interfaces and
 // must pass the suite in ports/porttest.

@@ -42,11 +42,13 @@ func TestSplitRegion(t *testing.T) {
 		require.Equal(t, s.w.Regions()[i].Peers, got.Peers)
 	}
 	require.Equal(t, r.ID, reply.Regions[2].ID, "the old region keeps the upper end")
-	require.Equal(t, ports.FaultEpochNotMatch, faultOf(s.await(s.sendTo(
-		ports.Endpoint{Store: 1, Address: "store-1:20160"},
-		&ports.Header{Region: ports.RegionVersion{ID: r.ID, Epoch: ports.Epoch{ConfVer: 1, Version: 1}}, Peer: r.Peers[0]},
-		&ports.SplitRegionRequest{Keys: [][]byte{[]byte("h")}},
-	)).Reply))
+	old := ports.Header{Region: r.RegionVersion, Peer: r.Peers[0]}
+	old.Region.Epoch.Version = 1
+	late := s.fault(s.sendTo(ports.Endpoint{Store: 1, Address: "store-1:20160"}, &old, &ports.SplitRegionRequest{
+		Keys: [][]byte{[]byte("h")},
+	}))
+	require.Equal(t, ports.FaultEpochNotMatch, late.Kind)
+	require.Len(t, late.Regions, 1, "without its siblings")
 	for name, c := range map[string]struct {
 		keys []string
 		want ports.FaultKind

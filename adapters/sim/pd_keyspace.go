@@ -66,7 +66,8 @@ func (w *World) keyspaceByID(id ports.KeyspaceID) *ports.Keyspace {
 	return w.keyspace(func(k *ports.Keyspace) bool { return k.ID == id })
 }
 
-// tellKeyspace answers with a keyspace, whatever its state (PD: server/keyspace_service.go).
+// tellKeyspace answers with a keyspace, whatever its state. PD does not find one by its name until its regions are cut
+// (PD: server/keyspace_service.go), as here they always are.
 func (w *World) tellKeyspace(a *ports.AdminReply, is func(*ports.Keyspace) bool) {
 	k := w.keyspace(is)
 	if k == nil {

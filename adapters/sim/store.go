@@ -76,6 +76,9 @@ func (w *World) admit(s *store, hdr *ports.Header, req ports.Request, f *ports.R
 	// Data commands compare the version only; peers may have changed (store/util.rs: check_region_epoch).
 	if hdr.Region.Epoch.Version != r.Epoch.Version {
 		*f = ports.RegionFault{Kind: ports.FaultEpochNotMatch, Regions: w.siblings(r, hdr.Region.Epoch.Version)}
+		if req.Verb() == ports.VerbSplitRegion {
+			f.Regions = f.Regions[:1] // store/util.rs: validate_split_region
+		}
 		return false
 	}
 	if r.merging != nil && w.refusesMerging(r, req, f) {
