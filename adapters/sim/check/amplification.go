@@ -1,6 +1,10 @@
 package check
 
-import "github.com/tikvx/tikvx/ports"
+import (
+	"fmt"
+
+	"github.com/tikvx/tikvx/ports"
+)
 
 // Amplification is how many requests transactions needed of their own clients.
 type Amplification struct {
@@ -27,6 +31,14 @@ func (m *Invariants) Submitted(req ports.Request) {
 		m.condemned(q)
 	default:
 	}
+}
+
+// Exceeds reports a transaction that needed more requests for each of its keys than it may.
+func (a *Amplification) Exceeds(most float64) []string {
+	if a.Most <= most {
+		return nil
+	}
+	return []string{fmt.Sprintf("a transaction sent %.1f requests a key instead of at most %.1f", a.Most, most)}
 }
 
 // Amplification returns what the committed transactions needed.

@@ -48,6 +48,8 @@ type watched struct {
 	// least is the greatest least commit timestamp that any of its locks had, forUpdate the greatest of its other
 	// timestamps.
 	least, forUpdate ports.Timestamp
+	// end is when the primary's lock was to expire when it was seen last.
+	end lifeEnd
 	// async: the primary alone does not decide.
 	async bool
 	// aborted: a record says that it was rolled back. told is what clients were answered.
@@ -60,6 +62,8 @@ type watched struct {
 type watchedKey struct {
 	key                        []byte
 	locked, committed, aborted bool
+	// inserted: the key must be absent when it is committed.
+	inserted bool
 }
 
 // NewInvariants returns a monitor of the given data. allocated returns the greatest timestamp of the oracle.
@@ -97,7 +101,7 @@ func (m *Invariants) Executed(hdr *ports.Header, req ports.Request, reply ports.
 	case *ports.GetRequest, *ports.BatchGetRequest, *ports.ScanRequest:
 		m.onRead(hdr, req, reply)
 	case *ports.PrewriteRequest:
-		m.onPrewrite(q)
+		m.onPrewrite(q, reply)
 	case *ports.CommitRequest:
 		if r, ok := reply.(*ports.CommitReply); ok && r.Err == nil {
 			m.known("commit", q.CommitTS)
@@ -110,7 +114,9 @@ func (m *Invariants) Executed(hdr *ports.Header, req ports.Request, reply ports.
 	case *ports.CheckTxnStatusRequest:
 		m.onStatus(q, reply)
 	case *ports.TxnHeartBeatRequest:
-		m.primaryOf(m.txn(q.StartTS), q.Primary, "heartbeat")
+		t := m.txn(q.StartTS)
+		m.primaryOf(t, q.Primary, "heartbeat")
+		m.lookAt(t, q.Primary, false)
 	case *ports.ResolveLockRequest:
 		m.onResolve(q)
 	default:
@@ -176,10 +182,11 @@ func (m *Invariants) read(hdr *ports.Header, key []byte, ts ports.Timestamp) {
 	*last = max(*last, ts)
 }
 
-func (m *Invariants) onPrewrite(q *ports.PrewriteRequest) {
+func (m *Invariants) onPrewrite(q *ports.PrewriteRequest, reply ports.Reply) {
 	m.known("prewrite", q.StartTS)
 	t := m.txn(q.StartTS)
 	m.primaryOf(t, q.Primary, "prewrite")
+	m.onExistence(t, q, reply)
 	for i := range q.Mutations {
 		if q.Mutations[i].Kind != ports.KindCheckNotExists {
 			m.lookAt(t, q.Mutations[i].Key, true)
@@ -201,9 +208,11 @@ func (m *Invariants) onStatus(q *ports.CheckTxnStatusRequest, reply ports.Reply)
 	t := m.txn(q.LockTS)
 	m.known("status check", q.CurrentTS)
 	m.known("status check for a reader", q.CallerStartTS)
-	if r, ok := reply.(*ports.CheckTxnStatusReply); !ok || r.Err != nil {
+	r, ok := reply.(*ports.CheckTxnStatusReply)
+	if !ok || r.Err != nil {
 		return
 	}
+	m.killed(t, q, r)
 	if len(t.primary) > 0 && !bytes.Equal(t.primary, q.Primary) && len(t.keys) > 0 {
 		m.report("status of %d asked at %q, its primary is %q", t.start, q.Primary, t.primary)
 	}
@@ -262,6 +271,9 @@ func (m *Invariants) lookAt(t *watched, key []byte, prewrite bool) {
 		k.locked = l.Kind != ports.KindPessimisticLock
 		t.forUpdate = max(t.forUpdate, l.ForUpdateTS)
 		t.async = t.async || l.AsyncCommit
+		if bytes.Equal(key, l.Primary) {
+			t.alive(l.TTL)
+		}
 		if k.locked {
 			t.least = max(t.least, l.MinCommitTS)
 			if len(t.primary) > 0 && !bytes.Equal(l.Primary, t.primary) {
@@ -329,6 +341,9 @@ func (m *Invariants) onCommitted(t *watched, k *watchedKey, writes []mvcc.Write,
 	}
 	if last := m.reads[string(k.key)]; last != nil && *last >= c { // 8
 		m.report("%d is committed on %q at %d, which was read at %d", t.start, k.key, c, *last)
+	}
+	if at := m.livesBelow(k.key, c); k.inserted && at != 0 { // 7
+		m.report("%d is committed on %q, which it inserted, and which was there since %d", t.start, k.key, at)
 	}
 	if t.aborted { // 3
 		m.report("%d is rolled back, and committed on %q", t.start, k.key)

@@ -62,6 +62,16 @@ func weatherOf(seed uint64) weather {
 	return weather{faults: sim.AllFaults, lasts: turmoil}
 }
 
+// requests is how many requests a transaction may need for each of its keys. In fair weather a prewrite and a commit,
+// and some more where others are in the way; what goes wrong makes for as many again as there are pauses until a call
+// is given up, but not for a loop without pauses.
+func (w *weather) requests() float64 {
+	if w.faults == 0 {
+		return 6
+	}
+	return 100
+}
+
 // questions is about how often a run of few faults asks a site.
 const questions = 1 << 13
 
@@ -159,6 +169,7 @@ func (r *simulation) conclude() {
 	r.observer.met(MarkPoints, r.weather.depth > 0)
 	r.report.Tally, r.report.Marks, r.report.Triples = tally, *marks, r.triples.coverage()
 	r.report.Needed = r.observer.invariants.Amplification()
+	r.report.Wrong = append(r.report.Wrong, r.report.Needed.Exceeds(r.weather.requests())...)
 	r.report.Wrong = slices.Concat(r.report.Wrong, r.observer.invariants.Wrong(), r.observer.stores.Wrong())
 }
 
