@@ -297,6 +297,11 @@ func (w *World) onExecute(h *happening) {
 	if h.duplicate && c.decided || c.hdr.ReplicaRead && w.waits(h) || w.cut > 0 && w.stalls(h) {
 		return
 	}
+	if until := s.memory.latched(c); until != 0 {
+		later := *h
+		*w.plan(c, max(w.now, until)+executeTime, happenExecute) = later
+		return
+	}
 	c.underway = c.underway && h.duplicate
 	b := w.newReply()
 	parked := w.serve(h, b)
@@ -325,13 +330,17 @@ func (w *World) conclude(c *call, b *replyBuffer, duplicate bool) {
 	c.decided = refused || answered && f == nil && c.req.Verb().Raw()
 }
 
-// serve executes a request, or finds out why not, and reports whether it waits for a lock: there is no reply then.
+// serve executes a request, or finds out why not, and reports whether it waits, for a lock or to be applied: there is no
+// reply then.
 func (w *World) serve(h *happening, b *replyBuffer) (parked bool) {
 	c, s := h.call, h.store
 	header := b.header(c.req.Verb())
 	f := &b.fault
+	if !h.duplicate {
+		s.release(c)
+	}
 	switch {
-	case w.scripted(c, actBusy) || w.fault(SiteBusy, FaultBusy):
+	case !s.applying && (w.scripted(c, actBusy) || w.fault(SiteBusy, FaultBusy)):
 		*f = ports.RegionFault{Kind: ports.FaultServerIsBusy}
 		f.Wait = time.Duration(w.choose(SiteOutage, 4)) * 5 * time.Millisecond
 	case c.hdr.MaxExecution > 0 && w.now.Sub(h.arrived) > c.hdr.MaxExecution:
@@ -339,12 +348,20 @@ func (w *World) serve(h *happening, b *replyBuffer) (parked bool) {
 		*f = ports.RegionFault{Kind: ports.FaultServerIsBusy, Deadline: true, Text: "deadline is exceeded"}
 	case w.deposed(h):
 		w.stale(h, f, !h.stalled && w.choose(SiteCandidate, 2) == 1)
+	case !writes(c.req.Verb()) && w.ahead(s, &c.hdr, c.req, f):
+	case s.memory.meets(&c.hdr, c.req, b):
+		w.executedOn(s, c, b)
+		return false
 	case !w.admit(s, &c.hdr, c.req, f):
+	case w.ahead(s, &c.hdr, c.req, f):
 	default:
 		if stale := w.choice(SiteStale, 3); stale > 0 && writes(c.req.Verb()) {
 			w.count(FaultStaleCommand)
 			w.stale(h, f, stale == 2)
 			break
+		}
+		if w.hold(h) {
+			return true
 		}
 		w.perform(s, &c.hdr, c.req, b)
 		if s.waits.takeMet() {
@@ -352,11 +369,7 @@ func (w *World) serve(h *happening, b *replyBuffer) (parked bool) {
 			w.executed(c, s)
 			return true
 		}
-		w.callNote(noteExecute, c, uint64(s.id))
-		w.monitor.Executed(&c.hdr, c.req, b.reply)
-		w.seal(b)
-		w.wake(s, true)
-		w.executed(c, s)
+		w.executedOn(s, c, b)
 		return false
 	}
 	header.Fault = f
@@ -365,6 +378,15 @@ func (w *World) serve(h *happening, b *replyBuffer) (parked bool) {
 		w.doubt(c)
 	}
 	return false
+}
+
+// executedOn ends the execution of a request that has a reply of its own.
+func (w *World) executedOn(s *store, c *call, b *replyBuffer) {
+	w.callNote(noteExecute, c, uint64(s.id))
+	w.monitor.Executed(&c.hdr, c.req, b.reply)
+	w.seal(b)
+	w.wake(s, true)
+	w.executed(c, s)
 }
 
 // seal seals a reply; where replies are not used again, nobody changes what they have borrowed either.

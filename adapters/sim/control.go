@@ -50,7 +50,7 @@ func (w *World) Crash(id ports.StoreID) {
 	w.note(noteCrash, uint64(id), 0, 0)
 	s.up, s.hung = false, false
 	s.incarnation++
-	s.maxTS = 0
+	s.maxTS, s.memory = 0, nil
 	s.statuses = statusCache{}
 	for i := range s.backlog {
 		h := &s.backlog[i]

@@ -145,13 +145,18 @@ func (r *region) sees(w *World, hdr *ports.Header) (mvcc.Extent, *mvcc.Engine) {
 }
 
 // indexed lets a leader remember the timestamp of a read that one of its followers serves, so that nothing is committed
-// below it any more (src/server/raftkv/mod.rs: ReplicaReadLockChecker). Only reads that mind locks say their timestamp
-// (src/storage/mod.rs: need_check_locks_in_replica_read).
-func (w *World) indexed(r *region, hdr *ports.Header, ts ports.Timestamp) {
+// below it any more, and answers a read that meets a lock in the leader's memory, whatever it knows of the transaction;
+// it reports whether it does (src/server/raftkv/mod.rs: ReplicaReadLockChecker). Only reads that mind locks say their
+// timestamp (src/storage/mod.rs: need_check_locks_in_replica_read).
+func (w *World) indexed(r *region, hdr *ports.Header, req ports.Request, b *replyBuffer) bool {
 	leader, ok := r.leader()
-	if !ok || hdr.StaleRead || ts == ports.MaxTimestamp || hdr.Isolation != ports.IsolationSI {
-		return
+	ts := readsAt(req)
+	if !ok || hdr.StaleRead || hdr.Isolation != ports.IsolationSI {
+		return false
 	}
 	s := w.store(leader.Store)
-	s.maxTS = max(s.maxTS, ts)
+	if ts != ports.MaxTimestamp {
+		s.maxTS = max(s.maxTS, ts)
+	}
+	return s.memory.meets(&ports.Header{}, req, b)
 }

@@ -79,23 +79,18 @@ func (w *World) performRare(
 	case *ports.PessimisticRollbackRequest:
 		e.PessimisticRollback(q, x, reply.(*ports.PessimisticRollbackReply))
 	case *ports.CheckSecondaryLocksRequest:
-		s.maxTS = max(s.maxTS, q.StartTS)
 		r := reply.(*ports.CheckSecondaryLocksReply)
 		e.CheckSecondaryLocks(q, r)
 		w.knows(s, q.StartTS, r.CommitTS)
 	case *ports.PessimisticLockRequest:
-		s.maxTS = max(s.maxTS, mvcc.ReadTS(q))
 		s.waits.met = e.PessimisticLockKept(w.keeps(), q, reply.(*ports.PessimisticLockReply)) && q.WaitTimeout >= 0
 	case *ports.ScanLockRequest:
-		s.snapshot(hdr, q.MaxTS) // raises max_ts (src/storage/mod.rs: scan_lock)
 		e.ScanLock(q, x, reply.(*ports.ScanLockReply))
 	case *ports.RawGetKeyTTLRequest:
 		w.raw(e).GetKeyTTL(q, reply.(*ports.RawGetKeyTTLReply))
 	case *ports.FlushRequest:
-		s.observe(q.Mutations, q.StartTS)
 		e.Flush(q, reply.(*ports.FlushReply))
 	case *ports.BufferBatchGetRequest:
-		s.snapshot(hdr, q.StartTS)
 		e.BufferBatchGet(q, reply.(*ports.BufferBatchGetReply))
 	case *ports.BroadcastTxnStatusRequest:
 		w.onBroadcast(s, q)

@@ -57,6 +57,8 @@ const (
 	// lets a leader hand over without having written down what is in its memory.
 	SiteKeep
 	SiteHandOver
+	// SiteMemoryLock picks how long locks stand in memory only, before they are applied.
+	SiteMemoryLock
 	numSites
 )
 
@@ -67,7 +69,7 @@ var siteNames = [numSites]string{
 	"delay", "execute", "oracle-delay", "election", "candidate", "hint",
 	"request-lost", "reply-lost", "duplicate", "slow", "reset", "dial", "busy", "stale-command",
 	"oracle-gap", "oracle-slow", "stale-pd", "gap-pd", "disturb", "victim", "outage", "split", "workload", "scatter",
-	"merge", "move-peer", "catch-up", "compaction", "keep", "hand-over",
+	"merge", "move-peer", "catch-up", "compaction", "keep", "hand-over", "memory-lock",
 }
 
 // String returns the site's name.

@@ -24,7 +24,11 @@ type store struct {
 	// statuses are what it remembers of transactions.
 	statuses statusCache
 	// maxTS is the greatest timestamp that was read here (components/concurrency_manager).
-	maxTS ports.Timestamp
+	maxTS  ports.Timestamp
+	memory memoryLocks
+	// applying: a prewrite is applied that has chosen its commit timestamp above chosen before.
+	applying bool
+	chosen   ports.Timestamp
 	// waits are the requests that wait here for locks.
 	waits lockWaits
 }
@@ -229,22 +233,21 @@ func (w *World) perform(s *store, hdr *ports.Header, req ports.Request, b *reply
 	}
 	r := w.regions.byID[hdr.Region.ID]
 	x, e := r.sees(w, hdr)
-	if hdr.ReplicaRead && hdr.Peer.ID != r.Leader {
-		w.indexed(r, hdr, readsAt(req))
+	if hdr.ReplicaRead && hdr.Peer.ID != r.Leader && w.indexed(r, hdr, req, b) {
+		return
 	}
 	if len(r.late) > 0 && writes(req.Verb()) {
 		r.miss()
 	}
 	switch q := req.(type) {
 	case *ports.GetRequest:
-		e.Get(q.Key, s.snapshot(hdr, q.TS), &b.get)
+		e.Get(q.Key, snapshot(hdr, q.TS), &b.get)
 	case *ports.BatchGetRequest:
-		e.BatchGet(q.Keys, s.snapshot(hdr, q.TS), &b.batchGet)
+		e.BatchGet(q.Keys, snapshot(hdr, q.TS), &b.batchGet)
 	case *ports.ScanRequest:
-		e.Scan(q, x, s.snapshot(hdr, q.TS), &b.scan)
+		e.Scan(q, x, snapshot(hdr, q.TS), &b.scan)
 	case *ports.PrewriteRequest:
-		s.observe(q.Mutations, q.StartTS)
-		e.PrewriteOn(mvcc.Terms{MaxTS: s.maxTS, Retry: hdr.IsRetry || w.knownCommitted(s, q)}, q, &b.prewrite)
+		e.PrewriteOn(w.terms(s, hdr, q), q, &b.prewrite)
 		w.knows(s, q.StartTS, b.prewrite.OnePCCommitTS)
 	case *ports.CommitRequest:
 		e.Commit(q, &b.commit)
@@ -254,7 +257,6 @@ func (w *World) perform(s *store, hdr *ports.Header, req ports.Request, b *reply
 	case *ports.BatchRollbackRequest:
 		e.BatchRollback(q, &b.rollback)
 	case *ports.CheckTxnStatusRequest:
-		s.maxTS = max(s.maxTS, mvcc.MaxTS(q))
 		e.CheckTxnStatus(q, &b.status)
 		w.knows(s, q.LockTS, b.status.CommitTS)
 	case *ports.ResolveLockRequest:
@@ -268,21 +270,9 @@ func (w *World) perform(s *store, hdr *ports.Header, req ports.Request, b *reply
 	}
 }
 
-// snapshot is what a read sees. Every read but stale ones raises max_ts (src/storage/mod.rs: prepare_snap_ctx).
-func (s *store) snapshot(hdr *ports.Header, ts ports.Timestamp) *mvcc.Snapshot {
-	if ts != ports.MaxTimestamp && !hdr.StaleRead {
-		s.maxTS = max(s.maxTS, ts)
-	}
+// snapshot is what a read sees.
+func snapshot(hdr *ports.Header, ts ports.Timestamp) *mvcc.Snapshot {
 	return &mvcc.Snapshot{TS: ts, Resolved: hdr.ResolvedLocks, Committed: hdr.CommittedLocks, Isolation: hdr.Isolation}
-}
-
-// observe raises max_ts for prewrites that read (txn/actions/prewrite.rs: Insert and CheckNotExists).
-func (s *store) observe(list []ports.Mutation, start ports.Timestamp) {
-	for i := range list {
-		if k := list[i].Kind; k == ports.KindInsert || k == ports.KindCheckNotExists {
-			s.maxTS = max(s.maxTS, start)
-		}
-	}
 }
 
 // raw is the raw data as it is now.

@@ -24,6 +24,21 @@ func (e *Engine) Prewrite(req *ports.PrewriteRequest, reply *ports.PrewriteReply
 //
 // A batch whose transaction is found to be committed already is answered without errors: it is a late duplicate.
 func (e *Engine) PrewriteOn(t Terms, req *ports.PrewriteRequest, reply *ports.PrewriteReply) {
+	p := e.prepare(t, req, reply)
+	if p == nil {
+		return
+	}
+	if p.onePC {
+		reply.OnePCCommitTS = p.minCommit
+		p.batch.commitLocks(p.minCommit)
+	}
+	if !p.committed {
+		e.apply(p.batch)
+	}
+}
+
+// prepare finds out what a prewrite changes; nil when it is refused.
+func (e *Engine) prepare(t Terms, req *ports.PrewriteRequest, reply *ports.PrewriteReply) *prewrite {
 	mutations := req.Mutations
 	if req.ForUpdateTS != 0 {
 		// Mutations are paired with their actions, and one that has none is left out (txn/commands/mod.rs:
@@ -32,7 +47,7 @@ func (e *Engine) PrewriteOn(t Terms, req *ports.PrewriteRequest, reply *ports.Pr
 		for _, c := range req.Constraints {
 			if int(c.Index) >= len(mutations) {
 				reply.Errors = append(reply.Errors, *abort("prewrite request invalid: for_update_ts constraint %d", c.Index))
-				return
+				return nil
 			}
 		}
 	}
@@ -50,26 +65,20 @@ func (e *Engine) PrewriteOn(t Terms, req *ports.PrewriteRequest, reply *ports.Pr
 	switch {
 	case p.fatal != nil:
 		reply.Errors = append(p.locks[:0], *p.fatal)
-		return
+		return nil
 	case p.committed:
 		p.locks = p.locks[:0]
 	case p.failed != nil:
 		reply.Errors = append(p.locks[:0], *p.failed)
-		return
+		return nil
 	}
 	if p.async {
 		reply.MinCommitTS = p.minCommit
 	}
 	if reply.Errors = p.locks; len(p.locks) > 0 {
-		return
+		return nil
 	}
-	if p.onePC {
-		reply.OnePCCommitTS = p.minCommit
-		p.batch.commitLocks(p.minCommit)
-	}
-	if !p.committed {
-		e.apply(p.batch)
-	}
+	return p
 }
 
 // commitLocks turns the locks that a command was about to write into records (prewrite.rs: handle_1pc_locks).

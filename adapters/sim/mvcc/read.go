@@ -43,13 +43,22 @@ func (e *Engine) read(s *Snapshot, at *entry[columns]) (value []byte, found bool
 // check_ts_conflict_rc_check_ts; point_getter.rs: load_data). TiKV names the key of a record in its stored form.
 func (s *Snapshot) newer(at *entry[columns]) *ports.KeyError {
 	c := &at.value
-	if l := c.lock; l != nil && l.mayWrite() && !slices.Contains(s.Resolved, l.StartTS) {
-		return writeConflict(at.key, l.Primary, s.TS, &Write{StartTS: l.StartTS}, ports.ConflictRCCheckTS)
+	if c.lock != nil {
+		if err := s.lockedAnew(at.key, c.lock); err != nil {
+			return err
+		}
 	}
 	if n := len(c.writes); n > 0 && c.writes[n-1].CommitTS > s.TS {
 		return writeConflict(at.key, nil, s.TS, &Write{CommitTS: c.writes[n-1].CommitTS}, ports.ConflictRCCheckTS)
 	}
 	return nil
+}
+
+func (s *Snapshot) lockedAnew(key []byte, l *Lock) *ports.KeyError {
+	if !l.mayWrite() || slices.Contains(s.Resolved, l.StartTS) {
+		return nil
+	}
+	return writeConflict(key, l.Primary, s.TS, &Write{StartTS: l.StartTS}, ports.ConflictRCCheckTS)
 }
 
 type lockEffect uint8
