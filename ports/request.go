@@ -269,12 +269,20 @@ type CheckTxnStatusRequest struct {
 }
 
 // ResolveLockRequest commits (CommitTS > 0) or rolls back a transaction's locks:
-// the given keys, or, with no keys, every lock of it in the region.
+// the given keys, or, with no keys, every lock of it in the region. With StartTS 0 it
+// is about every lock of all Txns in the region, and has no keys.
 type ResolveLockRequest struct {
 	StartTS   Timestamp
 	CommitTS  Timestamp
 	Keys      [][]byte
+	Txns      []TxnInfo
 	IsTxnFile bool
+}
+
+// TxnInfo is a transaction that is committed, or, with CommitTS 0, rolled back.
+type TxnInfo struct {
+	StartTS, CommitTS Timestamp
+	IsTxnFile         bool
 }
 
 // TxnHeartBeatRequest prolongs the life of a primary lock. MinCommitTS raises the

@@ -28,6 +28,12 @@ func describe(c *call) string {
 		return fmt.Sprintf("%s start %s primary %q caller %s current %s rollback %t", head, formatTS(r.LockTS), r.Primary,
 			formatTS(r.CallerStartTS), formatTS(r.CurrentTS), r.RollbackIfNotExist)
 	case *ports.ResolveLockRequest:
+		if r.StartTS == 0 {
+			for _, t := range r.Txns {
+				head += fmt.Sprintf(" start %s commit %s", formatTS(t.StartTS), formatTS(t.CommitTS))
+			}
+			return head
+		}
 		return fmt.Sprintf("%s start %s commit %s %q", head, formatTS(r.StartTS), formatTS(r.CommitTS), r.Keys)
 	}
 	return head + describeRaw(c.req)

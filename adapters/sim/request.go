@@ -131,7 +131,7 @@ func (c *requestCopy) set(req ports.Request) ports.Request {
 		return &c.status
 	case *ports.ResolveLockRequest:
 		c.resolve = *r
-		c.resolve.Keys = c.list(r.Keys)
+		c.resolve.Keys, c.resolve.Txns = c.list(r.Keys), slices.Clone(r.Txns)
 		return &c.resolve
 	}
 	return c.setRaw(req)

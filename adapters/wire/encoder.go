@@ -134,7 +134,12 @@ func (e *Encoder) fill(cluster uint64, hdr *ports.Header, req ports.Request) mes
 	case *ports.ResolveLockRequest:
 		l := &e.resolveLock
 		l.Context, l.Keys, l.IsTxnFile = c, r.Keys, r.IsTxnFile
-		l.StartVersion, l.CommitVersion = uint64(r.StartTS), uint64(r.CommitTS)
+		l.StartVersion, l.CommitVersion, l.TxnInfos = uint64(r.StartTS), uint64(r.CommitTS), nil
+		for _, t := range r.Txns {
+			l.TxnInfos = append(l.TxnInfos, &kvrpcpb.TxnInfo{
+				Txn: uint64(t.StartTS), Status: uint64(t.CommitTS), IsTxnFile: t.IsTxnFile,
+			})
+		}
 		return l
 	case *ports.TxnHeartBeatRequest:
 		return &kvrpcpb.TxnHeartBeatRequest{

@@ -120,7 +120,6 @@ var unused = map[string]string{
 	"CommitRequest.UseAsyncCommit":              "async commit comes later",
 	"CommitRequest.IsTxnFile":                   "file-based transactions are TiDB's",
 	"BatchRollbackRequest.IsTxnFile":            "file-based transactions are TiDB's",
-	"ResolveLockRequest.TxnInfos":               "one transaction a request: the answer is then about it alone",
 	"ResolveLockRequest.IsAsync":                "TiDB marks requests of its background worker with it",
 	"TxnHeartBeatRequest.IsTxnFile":             "file-based transactions are TiDB's",
 	"GetResponse.ExecDetailsV2":                 "execution details are skipped",

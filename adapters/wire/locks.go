@@ -139,3 +139,13 @@ func decodePessimisticLockRequest(body []byte) (*kvrpcpb.Context, ports.Request,
 		ForceLock: m.WakeUpMode == kvrpcpb.PessimisticLockWakeUpMode_WakeUpModeForceLock,
 	}, err
 }
+
+func txnInfos(list []*kvrpcpb.TxnInfo) []ports.TxnInfo {
+	var txns []ports.TxnInfo
+	for _, t := range list {
+		txns = append(txns, ports.TxnInfo{
+			StartTS: ports.Timestamp(t.GetTxn()), CommitTS: ports.Timestamp(t.GetStatus()), IsTxnFile: t.GetIsTxnFile(),
+		})
+	}
+	return txns
+}

@@ -93,7 +93,7 @@ func decodeRequest(verb ports.Verb, body []byte) (*kvrpcpb.Context, ports.Reques
 		m, err := parse(new(kvrpcpb.ResolveLockRequest), body)
 		return m.Context, &ports.ResolveLockRequest{
 			StartTS: ports.Timestamp(m.StartVersion), CommitTS: ports.Timestamp(m.CommitVersion),
-			Keys: m.Keys, IsTxnFile: m.IsTxnFile,
+			Keys: m.Keys, Txns: txnInfos(m.TxnInfos), IsTxnFile: m.IsTxnFile,
 		}, err
 	case ports.VerbTxnHeartBeat:
 		m, err := parse(new(kvrpcpb.TxnHeartBeatRequest), body)

@@ -61,7 +61,9 @@ var commands = map[string]build{
 		}
 	},
 	"resolve": func(a *args) ([]byte, ports.Request) {
-		return a.key(""), &ports.ResolveLockRequest{StartTS: a.ts("start"), CommitTS: a.ts("commit"), Keys: a.keys("keys")}
+		return a.key(""), &ports.ResolveLockRequest{
+			StartTS: a.ts("start"), CommitTS: a.ts("commit"), Keys: a.keys("keys"), Txns: a.transactions(),
+		}
 	},
 	"heartbeat": func(a *args) ([]byte, ports.Request) {
 		return a.key("primary"), &ports.TxnHeartBeatRequest{
@@ -139,6 +141,23 @@ func prewrite(a *args) ([]byte, ports.Request) {
 	}
 	req.TxnSize = uint64(len(req.Mutations))
 	return req.Primary, req
+}
+
+// transactions returns the lines of the input, "10 committed 15" or "10 rolled back".
+func (a *args) transactions() []ports.TxnInfo {
+	var list []ports.TxnInfo
+	for _, f := range a.lines() {
+		if len(f) != 3 {
+			a.fail("transaction %q", f)
+			break
+		}
+		t := ports.TxnInfo{StartTS: a.parseTS(f[0])}
+		if f[1] == "committed" {
+			t.CommitTS = a.parseTS(f[2])
+		}
+		list = append(list, t)
+	}
+	return list
 }
 
 // mutation reads a line of a prewrite, "put a one assert=exist", and its options.

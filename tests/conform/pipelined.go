@@ -67,7 +67,8 @@ func pipelined(b *strings.Builder, reply ports.Reply) {
 // inspected writes what a store keeps for a key, the newest first.
 func inspected(b *strings.Builder, info *ports.MvccInfo) {
 	if l := info.Lock; l != nil {
-		fmt.Fprintf(b, "lock %s start=%s primary=%s value=%s\n", kindName(l.Kind), formatTS(l.StartTS), l.Primary, l.ShortValue)
+		fmt.Fprintf(b, "lock %s start=%s primary=%s value=%s\n", kindName(l.Kind), formatTS(l.StartTS), l.Primary,
+			l.ShortValue)
 	}
 	for i := range info.Writes {
 		w := &info.Writes[i]

@@ -60,6 +60,9 @@ func (s *script) run(_ *testing.T, d *datadriven.TestData) string {
 	case "resolve":
 		var reply ports.ResolveLockReply
 		req := &ports.ResolveLockRequest{StartTS: s.ts("start"), CommitTS: s.ts("commit"), Keys: s.keys("keys")}
+		for i, start := range s.list("txns") {
+			req.Txns = append(req.Txns, ports.TxnInfo{StartTS: start, CommitTS: s.list("commits")[i]})
+		}
 		s.e.ResolveLock(req, s.extent(), &reply)
 		return answer("ok", reply.Err)
 	case "heartbeat":
