@@ -1,6 +1,10 @@
 package sim
 
-import "github.com/tikvx/tikvx/ports"
+import (
+	"time"
+
+	"github.com/tikvx/tikvx/ports"
+)
 
 // happening is one thing that will happen. Only the fields that its kind needs are set.
 type happening struct {
@@ -61,13 +65,20 @@ const (
 )
 
 // agenda is a 4-ary heap of instants; what happens lies beside it, so that little is moved. Happenings stay where they
-// are until they have happened.
+// are until they have happened. What is far away waits outside the heap, in any order: most of it are timers for the case
+// that something takes long.
 type agenda struct {
-	slots    []slot
+	slots []slot
+	// far are at the horizon or behind it, slots before it.
+	far      []slot
+	horizon  ports.Instant
 	items    []*happening
 	free     []uint32
 	sequence uint64
 }
+
+// horizonTime is how far the horizon is from the first thing that waits behind it: enough for messages, not for timers.
+const horizonTime = 50 * time.Millisecond
 
 type slot struct {
 	at ports.Instant
@@ -89,20 +100,45 @@ func (a *agenda) add(at ports.Instant) *happening {
 		a.items = append(a.items, &happening{})
 	}
 	a.sequence++
-	a.slots = append(a.slots, slot{at: at, order: a.sequence, item: item})
-	a.up(len(a.slots) - 1)
+	a.put(slot{at: at, order: a.sequence, item: item})
 	return a.items[item]
+}
+
+func (a *agenda) put(s slot) {
+	if s.at >= a.horizon && a.horizon != ports.Never {
+		a.far = append(a.far, s)
+		return
+	}
+	a.slots = append(a.slots, s)
+	a.up(len(a.slots) - 1)
+}
+
+// reach moves the horizon when nothing is left before it.
+func (a *agenda) reach() {
+	if len(a.slots) > 0 || len(a.far) == 0 {
+		return
+	}
+	nearest := a.far[0].at
+	for _, s := range a.far {
+		nearest = min(nearest, s.at)
+	}
+	far := a.far
+	a.horizon, a.far = nearest.Add(horizonTime), a.far[:0]
+	for _, s := range far {
+		a.put(s)
+	}
 }
 
 // next returns the instant of the first happening.
 func (a *agenda) next() (ports.Instant, bool) {
+	a.reach()
 	if len(a.slots) == 0 {
 		return ports.Never, false
 	}
 	return a.slots[0].at, true
 }
 
-// pop removes the first happening; it is given back with release once it has happened.
+// pop removes the first happening, of which next has told; it is given back with release once it has happened.
 func (a *agenda) pop() (*happening, slot) {
 	first := a.slots[0]
 	last := len(a.slots) - 1

@@ -100,12 +100,12 @@ func TestStoresRememberWhatIsCommitted(t *testing.T) {
 	leader, _ := s.w.regions.ordered[0].leader()
 	store := s.w.store(leader.Store)
 	s.w.Run(s.w.now.Add(statusKept+time.Second), nil)
-	require.NotEmpty(t, store.statuses.known[10])
+	require.NotEmpty(t, store.statuses.of(10))
 	s.w.knows(store, 50, 51)
-	require.Empty(t, store.statuses.known[10])
+	require.Empty(t, store.statuses.of(10))
 	require.Len(t, store.statuses.order, 1)
 	s.w.Crash(leader.Store)
-	require.Empty(t, store.statuses.known)
+	require.Empty(t, store.statuses.of(50))
 }
 
 // A broadcast belongs to no region, and whatever its header says, a store that gets it takes it.
@@ -114,7 +114,7 @@ func TestBroadcastsNeedNoRegion(t *testing.T) {
 	gen := s.sendTo(ports.Endpoint{Store: 2, Address: s.w.store(2).address}, &ports.Header{},
 		&ports.BroadcastTxnStatusRequest{Statuses: []ports.TxnStatus{{StartTS: 5, CommitTS: 6}}})
 	require.Nil(t, s.await(gen).Reply.Region())
-	require.EqualValues(t, 6, s.w.store(2).statuses.known[5].CommitTS)
+	require.EqualValues(t, 6, s.w.store(2).statuses.of(5).CommitTS)
 }
 
 // What is final stays, what runs grows (txn_status_cache.rs: upsert).
@@ -128,6 +128,6 @@ func TestStatusesAreFinal(t *testing.T) {
 	} {
 		s := newStation(t, Config{Chooser: Boring{}})
 		s.w.onBroadcast(s.w.store(1), &ports.BroadcastTxnStatusRequest{Statuses: []ports.TxnStatus{c.old, c.new}})
-		require.Equal(t, c.want, s.w.store(1).statuses.known[5].TxnStatus)
+		require.Equal(t, c.want, s.w.store(1).statuses.of(5))
 	}
 }

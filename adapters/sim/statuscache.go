@@ -16,7 +16,12 @@ type statusCache struct {
 	known map[ports.Timestamp]knownStatus
 	// order are the transactions by the time at which they were heard of, the first being the next to be forgotten.
 	order []ports.Timestamp
+	// heard is what was heard since the cache was last asked, which is seldom: it is taken over then.
+	heard []knownStatus
 }
+
+// maxHeard bounds what waits to be taken over.
+const maxHeard = 1 << 20
 
 type knownStatus struct {
 	ports.TxnStatus
@@ -33,22 +38,46 @@ func (w *World) onBroadcast(s *store, q *ports.BroadcastTxnStatusRequest) {
 		if !status.RolledBack && status.CommitTS == 0 {
 			status.MinCommitTS = max(status.StartTS, status.MinCommitTS)
 		}
-		s.statuses.upsert(status, w.now)
+		s.statuses.hear(status, w.now)
 	}
 }
 
 // knows takes over that a transaction is committed, if it is (txn/scheduler.rs: known_txn_status).
 func (w *World) knows(s *store, start, commit ports.Timestamp) {
 	if commit != 0 {
-		s.statuses.upsert(ports.TxnStatus{StartTS: start, CommitTS: commit}, w.now)
+		s.statuses.hear(ports.TxnStatus{StartTS: start, CommitTS: commit}, w.now)
 	}
 }
 
 // knownCommitted reports whether a prewrite is that of a pessimistic transaction that is known to be committed
 // (txn/commands/prewrite.rs: Prewriter::process_write).
 func (w *World) knownCommitted(s *store, q *ports.PrewriteRequest) bool {
-	known := s.statuses.known[q.StartTS]
-	return q.ForUpdateTS != 0 && !known.RolledBack && known.CommitTS != 0
+	if q.ForUpdateTS == 0 {
+		return false
+	}
+	known := s.statuses.of(q.StartTS)
+	return !known.RolledBack && known.CommitTS != 0
+}
+
+// hear lets the cache know a status.
+func (c *statusCache) hear(status ports.TxnStatus, now ports.Instant) {
+	c.heard = append(c.heard, knownStatus{status, now})
+	if len(c.heard) == maxHeard {
+		c.settle()
+	}
+}
+
+// of returns what is known of a transaction, the zero status if nothing is.
+func (c *statusCache) of(start ports.Timestamp) ports.TxnStatus {
+	c.settle()
+	return c.known[start].TxnStatus
+}
+
+func (c *statusCache) settle() {
+	for _, s := range c.heard {
+		c.upsert(s.TxnStatus, s.since)
+	}
+	c.heard = c.heard[:0]
 }
 
 // upsert takes a status over, unless something final is known (txn_status_cache.rs: upsert). What is known of a large

@@ -95,7 +95,7 @@ func (w *World) Next() ports.Instant {
 
 // Step lets the next event happen and reports whether there was one.
 func (w *World) Step() bool {
-	if len(w.agenda.slots) == 0 {
+	if _, ok := w.agenda.next(); !ok {
 		return false
 	}
 	h, slot := w.agenda.pop()

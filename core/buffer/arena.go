@@ -23,7 +23,7 @@ const (
 	// entryHeader is the length of key (16 bits), flags, and length of value (32
 	// bits) in front of each entry.
 	entryHeader = 8
-	firstChunk  = 512
+	firstChunk  = 256
 	lastChunk   = 1 << 20
 )
 

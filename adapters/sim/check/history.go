@@ -63,11 +63,11 @@ type History struct {
 
 // Wrong holds a history against a store in every way. keys are all that were written, receipts left out.
 func (h *History) Wrong(keys []string, store Store) []string {
-	store = remember(store)
 	all := append(make([]string, 0, len(keys)+len(h.Txns)), keys...)
 	for _, t := range h.Txns {
 		all = append(all, t.Receipt)
 	}
+	store = remember(store, len(all))
 	return slices.Concat(Snapshots(h.Reads, store), Newest(h.Latest, h.Txns, store), Writers(keys, store),
 		Atomic(all, store), Outcomes(h.Txns, store), External(h.Txns, store))
 }

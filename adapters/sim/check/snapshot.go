@@ -13,7 +13,7 @@ import (
 // its timestamp.
 func Snapshots(reads []Read, store Store) []string {
 	var wrong []string
-	versions := remember(store)
+	versions := remember(store, 0)
 	for _, r := range reads {
 		want, found := at(versions.Versions(r.Key), r.TS)
 		switch {
@@ -30,7 +30,7 @@ func Snapshots(reads []Read, store Store) []string {
 // must have begun after the one before it was committed.
 func Writers(keys []string, store Store) []string {
 	var wrong []string
-	versions := remember(store)
+	versions := remember(store, len(keys))
 	for _, k := range keys {
 		list := versions.Versions(k)
 		for i := 1; i < len(list); i++ {
@@ -46,6 +46,9 @@ func Writers(keys []string, store Store) []string {
 // Newest reports every read of the newest version that returned one which was replaced, as somebody had been told,
 // before the read began, or one that came after it had ended.
 func Newest(reads []Latest, txns []Txn, store Store) []string {
+	if len(reads) == 0 {
+		return nil
+	}
 	ended := map[ports.Timestamp]ports.Instant{}
 	for _, t := range txns {
 		if t.Outcome == Committed {
@@ -53,7 +56,7 @@ func Newest(reads []Latest, txns []Txn, store Store) []string {
 		}
 	}
 	var wrong []string
-	versions := remember(store)
+	versions := remember(store, 0)
 	for _, r := range reads {
 		fits := !r.Found
 		for _, v := range versions.Versions(r.Key) {
@@ -76,7 +79,7 @@ func Newest(reads []Latest, txns []Txn, store Store) []string {
 // Atomic reports every transaction that is committed at more than one timestamp.
 func Atomic(keys []string, store Store) []string {
 	var wrong []string
-	commits := map[ports.Timestamp]ports.Timestamp{}
+	commits := make(map[ports.Timestamp]ports.Timestamp, len(keys))
 	for _, k := range keys {
 		for _, v := range store.Versions(k) {
 			if at, ok := commits[v.Start]; ok && at != v.Commit {
@@ -104,12 +107,12 @@ type known struct {
 	versions map[string][]Version
 }
 
-// remember returns the store as one that is asked once for each key.
-func remember(store Store) *known {
+// remember returns the store as one that is asked once for each key, of which there will be about so many.
+func remember(store Store, keys int) *known {
 	if k, ok := store.(*known); ok {
 		return k
 	}
-	return &known{store, map[string][]Version{}}
+	return &known{store, make(map[string][]Version, keys)}
 }
 
 // Versions implements [Store].

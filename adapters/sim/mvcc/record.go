@@ -59,8 +59,7 @@ type Write struct {
 	// CommitTS of a rollback is its StartTS.
 	CommitTS, StartTS ports.Timestamp
 	// Kind is KindPut, KindDelete, KindLock or KindRollback.
-	Kind  ports.LockKind
-	Value []byte
+	Kind ports.LockKind
 	// Protected rollbacks stay; others are collapsed by newer ones.
 	Protected bool
 	// OverlappedRollback: a protected rollback of the transaction that began at CommitTS is kept in this record.
@@ -68,6 +67,7 @@ type Write struct {
 	// fenced: the record was written again for that, when the next version was at fence, 0 for none.
 	fenced bool
 	fence  ports.Timestamp
+	Value  []byte
 }
 
 func (w *Write) data() bool { return w.Kind == ports.KindPut || w.Kind == ports.KindDelete }

@@ -36,7 +36,7 @@ func transact(b *testing.B, n int, seed uint64) uint64 {
 	require.NoError(b, err)
 	defer w.Close()
 	o, triples := observe(w), &visits{}
-	var h check.History
+	h := check.History{Reads: make([]check.Read, 0, n), Txns: make([]check.Txn, 0, n)}
 	done := 0
 	for c := range clients {
 		db, _, err := embed.Tasks(w, fmt.Sprintf("c%d", c), seed+uint64(c), app.WithVisitor(triples))
