@@ -330,8 +330,8 @@ func (w *World) conclude(c *call, b *replyBuffer, duplicate bool) {
 	c.decided = refused || answered && f == nil && c.req.Verb().Raw()
 }
 
-// serve executes a request, or finds out why not, and reports whether it waits, for a lock or to be applied: there is no
-// reply then.
+// serve executes a request, or finds out why not, and reports whether it waits, for a lock or to be applied: there is
+// no reply then.
 func (w *World) serve(h *happening, b *replyBuffer) (parked bool) {
 	c, s := h.call, h.store
 	header := b.header(c.req.Verb())

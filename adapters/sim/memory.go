@@ -8,8 +8,8 @@ import (
 	"github.com/tikvx/tikvx/ports"
 )
 
-// memoryLocks are the prewrites with async commit or 1PC that a store has decided and not applied yet. Their locks stand
-// in its memory, where reads meet them, and nobody else can write their keys (components/concurrency_manager;
+// memoryLocks are the prewrites with async commit or 1PC that a store has decided and not applied yet. Their locks
+// stand in its memory, where reads meet them, and nobody else can write their keys (components/concurrency_manager;
 // txn/latch.rs). They are lost with the process.
 //
 //	prewrite ──▶ commit timestamp chosen, locks in memory ──▶ applied, locks in the data, memory free ──▶ answered
