@@ -296,3 +296,26 @@ func (m *gcModel) step(t *rapid.T, w *World) {
 		require.LessOrEqual(t, s.GCSafePoint, s.TxnSafePoint)
 	}
 }
+
+// TestScatterMovesPeers: where there are more stores than peers, one of them moves, and that takes its time.
+func TestScatterMovesPeers(t *testing.T) {
+	s := newStation(t, Config{Chooser: chosen{SiteScatter: {3}}, Stores: 4})
+	r := s.w.regions.ordered[0]
+	scatter := &ports.AdminRequest{Kind: ports.AdminScatter, Regions: []ports.RegionID{r.ID}}
+	scattering := func() bool {
+		return s.w.administer(&ports.AdminRequest{Kind: ports.AdminScattering, Region: r.ID}).Scattering
+	}
+	require.Empty(t, s.w.administer(scatter).Failed)
+	require.True(t, scattering())
+	_, there := r.PeerOn(4)
+	require.False(t, there)
+	s.rest()
+	require.False(t, scattering())
+	_, there = r.PeerOn(4)
+	require.True(t, there)
+	_, there = r.PeerOn(2)
+	require.False(t, there, "the peer behind the leader has gone")
+
+	require.True(t, s.w.MovePeer(r.ID, 4, 2))
+	require.Equal(t, scatter.Regions, s.w.administer(scatter).Failed, "PD moves a peer for a reason of its own")
+}

@@ -31,7 +31,7 @@
 // moves, with the evidence of old conflicts and rollbacks: by a client, or, with [Config.GCLife], by somebody else.
 //
 // PD keeps GC states with their barriers, for each keyspace that has a GC of its own and for all others together;
-// [Config.Keyspaces] names the keyspaces. It scatters regions, by moving their leaders, and knows stores that are
+// [Config.Keyspaces] names the keyspaces. It scatters regions, by moving a leader or a peer, and knows stores that are
 // going, gone, labelled or without an address ([World.SetStoreRecord]). An administrator's requests are answered late
 // or not at all when PD is, having been done or not.
 //
