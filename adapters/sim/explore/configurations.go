@@ -18,6 +18,8 @@ func casts() []cast {
 	readBoth := Program{Name: "get a b", Ops: []Op{{Get, []string{"a", "b"}}}}
 	readBatch := Program{Name: "batch get a b", Ops: []Op{{BatchGet, []string{"a", "b"}}}}
 	addToBoth := Program{Name: "get a, write a b", Ops: []Op{{Get, []string{"a"}}, {Write, []string{"a", "b"}}}}
+	// Those who read before they write have the most states: of their pairs, those that take away a client, move data or
+	// end lives are searched, or the whole would take twice as long.
 	every := []Fault{Lose, Duplicate, Crash, Split, Transfer, Expire, Cancel, Late}
 	some := []Fault{Crash, Split, Expire}
 	return []cast{

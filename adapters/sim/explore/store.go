@@ -170,7 +170,8 @@ func Execute(e *mvcc.Engine, x mvcc.Extent, hdr *ports.Header, req ports.Request
 		return r
 	case *ports.PrewriteRequest:
 		r := &ports.PrewriteReply{}
-		e.Prewrite(q, r)
+		// What was read on a store bounds async commit and 1PC only, which no program asks for.
+		e.PrewriteOn(mvcc.Terms{Retry: hdr.IsRetry}, q, r)
 		return r
 	case *ports.CommitRequest:
 		r := &ports.CommitReply{}

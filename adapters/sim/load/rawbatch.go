@@ -338,8 +338,8 @@ func (c *rawCall) ownMortal(ctx context.Context) error {
 	if err != nil && !errors.Is(err, app.ErrNotFound) {
 		return err
 	}
-	if v := c.load.values.known[string(value)]; err == nil && v != nil && (left <= 0 || left > v.life) {
-		c.load.values.report("%q has %v left of %v", value, left, v.life)
+	if err == nil {
+		c.load.values.left(k, left)
 	}
 	return nil
 }

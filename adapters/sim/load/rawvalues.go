@@ -21,7 +21,8 @@ const (
 type rawValues struct {
 	world *sim.World
 	known map[string]*rawValue
-	// mine are the newest values of keys that one task alone writes; empty after a write of which nothing is known.
+	// mine are the newest values of keys that one task alone writes; empty for ever after a write of which nothing is
+	// known, which may arrive at any time.
 	mine map[int]string
 	// lies are wrong in any case, early only if no request can have arrived twice.
 	lies, early []string
@@ -56,12 +57,10 @@ func (r *rawValues) end(text string, outcome app.Outcome, at ports.Instant) {
 		if r.mine == nil {
 			r.mine = map[int]string{}
 		}
-		switch outcome {
-		case app.Applied:
-			r.mine[v.key] = text
-		case app.Unknown:
+		if last, written := r.mine[v.key]; outcome == app.Unknown || written && last == "" {
 			r.mine[v.key] = ""
-		case app.NotApplied:
+		} else if outcome == app.Applied {
+			r.mine[v.key] = text
 		}
 	}
 	if v.seen && outcome == app.NotApplied {
@@ -103,6 +102,17 @@ func (r *rawValues) own(key int, text string, at ports.Instant) {
 		r.early = append(r.early, fmt.Sprintf("key %d shows %q instead of %q", key, text, r.mine[key]))
 	case at < last.began.Add(last.life-time.Second):
 		r.early = append(r.early, fmt.Sprintf("key %d has lost %q before its time", key, r.mine[key]))
+	}
+}
+
+// left holds how long a mortal key is said to live against what its task wrote to it last.
+func (r *rawValues) left(key int, left time.Duration) {
+	last := r.known[r.mine[key]]
+	switch {
+	case left <= 0 || left > longestLife:
+		r.report("key %d has %v left to live", key, left)
+	case last != nil && left > last.life:
+		r.early = append(r.early, fmt.Sprintf("key %d has %v left of the %v of %q", key, left, last.life, r.mine[key]))
 	}
 }
 

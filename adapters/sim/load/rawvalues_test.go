@@ -46,6 +46,7 @@ func TestRawValuesAccept(t *testing.T) {
 	}
 	v.saw(mortal, "short", now)
 	v.own(mortal, "short", now)
+	v.left(mortal, 3*time.Second)
 	v.own(mortal, "", at(v, 2*time.Second+2)) // stores count whole seconds
 	v.saw(mortal, "", at(v, 4*time.Second))
 	require.Empty(t, v.wrong())
@@ -53,12 +54,19 @@ func TestRawValuesAccept(t *testing.T) {
 
 func TestRawValuesReject(t *testing.T) {
 	for what, wrong := range map[string]func(v *rawValues){
-		"which nobody wrote":        func(v *rawValues) { v.saw(plain, "thin air", v.world.Now()) },
-		"nobody wrote to it":        func(v *rawValues) { v.saw(mortal, "applied", v.world.Now()) },
-		"told not to be applied":    func(v *rawValues) { v.saw(plain, "refused", v.world.Now()) },
-		"whose life of 3s is over":  func(v *rawValues) { v.saw(mortal, "short", at(v, 4*time.Second)) },
-		"has lost \"short\"":        func(v *rawValues) { v.own(mortal, "", at(v, time.Second)) },
-		"\"other\" instead of":      func(v *rawValues) { v.own(mortal, "other", v.world.Now()) },
+		"which nobody wrote":       func(v *rawValues) { v.saw(plain, "thin air", v.world.Now()) },
+		"nobody wrote to it":       func(v *rawValues) { v.saw(mortal, "applied", v.world.Now()) },
+		"told not to be applied":   func(v *rawValues) { v.saw(plain, "refused", v.world.Now()) },
+		"whose life of 3s is over": func(v *rawValues) { v.saw(mortal, "short", at(v, 4*time.Second)) },
+		"has lost \"short\"":       func(v *rawValues) { v.own(mortal, "", at(v, time.Second)) },
+		"\"other\" instead of":     func(v *rawValues) { v.own(mortal, "other", v.world.Now()) },
+		"4s left to live":          func(v *rawValues) { v.left(mortal, 4*time.Second) },
+		"0s left to live":          func(v *rawValues) { v.left(mortal, 0) },
+		"3s left of the 1s": func(v *rawValues) {
+			v.begin("next", rawValue{key: mortal, life: time.Second})
+			v.end("next", app.Applied, v.world.Now())
+			v.left(mortal, 3*time.Second)
+		},
 		"seen, and told not to be ": func(v *rawValues) { v.saw(plain, "open", 1); v.end("open", app.NotApplied, 2) },
 	} {
 		v := newValues(t)
@@ -66,6 +74,18 @@ func TestRawValuesReject(t *testing.T) {
 		require.NotEmpty(t, v.wrong(), what)
 		require.Contains(t, v.wrong()[0], what)
 	}
+}
+
+// What arrives in doubt may arrive after what is certain.
+func TestRawValuesInDoubt(t *testing.T) {
+	v := newValues(t)
+	for _, outcome := range []app.Outcome{app.Unknown, app.Applied} {
+		v.begin("next", rawValue{key: mortal, life: time.Second})
+		v.end("next", outcome, v.world.Now())
+		v.own(mortal, "short", v.world.Now())
+		v.left(mortal, 3*time.Second)
+	}
+	require.Empty(t, v.wrong())
 }
 
 // A raw write that arrives twice may bring back what another has replaced; what nobody wrote is wrong all the same.
