@@ -11,6 +11,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"sync"
 	"time"
@@ -20,6 +21,7 @@ import (
 	"github.com/pingcap/kvproto/pkg/pdpb"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/keepalive"
 
 	"github.com/tikvx/tikvx/adapters/sim"
 	"github.com/tikvx/tikvx/ports"
@@ -77,7 +79,12 @@ func Start(w *sim.World, cfg Config) (*Cluster, error) {
 	for i := range stores {
 		c.addresses[stores[i].ID] = listeners[i+1].Addr().String()
 	}
-	options := []grpc.ServerOption{grpc.WaitForHandlers(true)}
+	// Messages may have any size, and clients may ask as often as they like whether the connection lives (tikv:
+	// src/server/server.rs: max_receive_message_len, http2_max_ping_strikes).
+	options := []grpc.ServerOption{
+		grpc.WaitForHandlers(true), grpc.MaxRecvMsgSize(math.MaxInt32),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: time.Nanosecond, PermitWithoutStream: true}),
+	}
 	if c.secure {
 		options = append(options, grpc.Creds(credentials.NewTLS(cfg.TLS)))
 	}

@@ -2,6 +2,8 @@ package serve
 
 import (
 	"context"
+	"errors"
+	"io"
 	"sync"
 
 	"google.golang.org/grpc"
@@ -129,21 +131,25 @@ func (s *station) batch(stream grpc.ServerStream) error {
 	out := &outbox{wake: make(chan struct{}, 1)}
 	received := make(chan error, 1)
 	s.cluster.goroutines.Go(func() { received <- s.receive(stream, client, out) })
+	ended := false
 	for {
 		select {
 		case <-out.wake:
 		case err := <-received:
-			return err
+			if ended = errors.Is(err, io.EOF); !ended {
+				return err
+			}
 		case <-stream.Context().Done():
 			return stream.Context().Err()
 		}
-		frame, err := out.take()
+		frame, open, err := out.take()
 		if len(frame) > 0 {
 			if err := stream.SendMsg(&frame); err != nil {
 				return err
 			}
 		}
-		if err != nil {
+		// A client that sends nothing more still hears of what it has sent.
+		if err != nil || ended && open == 0 {
 			return err
 		}
 	}
@@ -162,6 +168,7 @@ func (s *station) receive(stream grpc.ServerStream, client *sim.WallClient, out 
 			return status.Error(codes.InvalidArgument, err.Error())
 		}
 		for _, command := range frame.Commands {
+			out.await()
 			if !command.Known {
 				out.add(command.ID, ports.VerbNone, nil)
 				continue
@@ -183,7 +190,15 @@ type outbox struct {
 	mu       sync.Mutex
 	commands []byte
 	ids      []uint64
-	err      error
+	// open counts the commands that may yet be answered.
+	open int
+	err  error
+}
+
+func (o *outbox) await() {
+	o.mu.Lock()
+	o.open++
+	o.mu.Unlock()
 }
 
 // Post implements [ports.Sink].
@@ -192,17 +207,28 @@ func (o *outbox) Post(ev ports.Event) {
 	case ev.Kind == ports.EventReply:
 		o.add(uint64(ev.Tok.Addr), ev.Reply.Verb(), wire.AppendReply(nil, ev.Reply))
 	case breaks(ev.Cause.Kind):
-		o.mu.Lock()
-		o.err = errBroken
-		o.mu.Unlock()
-		o.signal()
+		o.end(errBroken)
+	default:
+		o.end(nil)
 	}
+}
+
+// end notes that one command is not answered, and why the stream ends if it does.
+func (o *outbox) end(err error) {
+	o.mu.Lock()
+	o.open--
+	if err != nil {
+		o.err = err
+	}
+	o.mu.Unlock()
+	o.signal()
 }
 
 func (o *outbox) add(id uint64, verb ports.Verb, reply []byte) {
 	o.mu.Lock()
 	o.commands = wire.AppendCommand(o.commands, verb, reply)
 	o.ids = append(o.ids, id)
+	o.open--
 	o.mu.Unlock()
 	o.signal()
 }
@@ -214,8 +240,8 @@ func (o *outbox) signal() {
 	}
 }
 
-// take returns a frame of the answers that have come, and why the stream ends if it does.
-func (o *outbox) take() ([]byte, error) {
+// take returns a frame of the answers that have come, how many may come yet, and why the stream ends if it does.
+func (o *outbox) take() ([]byte, int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	var frame []byte
@@ -223,5 +249,5 @@ func (o *outbox) take() ([]byte, error) {
 		frame = wire.AppendIDs(o.commands, o.ids)
 		o.commands, o.ids = nil, o.ids[:0]
 	}
-	return frame, o.err
+	return frame, o.open, o.err
 }
