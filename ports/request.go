@@ -101,6 +101,8 @@ type Header struct {
 	// ResolvedLocks are transactions whose locks the read may ignore;
 	// CommittedLocks are those whose locked value it may return.
 	ResolvedLocks, CommittedLocks []Timestamp
+	// AllowedOnAlmostFull lets a write be done by a store that has hardly any space left (kvrpcpb.DiskFullOpt).
+	AllowedOnAlmostFull bool
 	// RequestSource is the label under which TiKV accounts the request.
 	RequestSource string
 }

@@ -354,6 +354,8 @@ func (w *World) serve(h *happening, b *replyBuffer) (parked bool) {
 		return false
 	case !w.admit(s, &c.hdr, c.req, f):
 	case w.ahead(s, &c.hdr, c.req, f):
+	case len(c.copy.memory) > w.config.RaftEntryMaxSize && writes(c.req.Verb()):
+		*f = ports.RegionFault{Kind: ports.FaultRaftEntryTooLarge} // store/peer.rs: propose_normal
 	default:
 		if stale := w.choice(SiteStale, 3); stale > 0 && writes(c.req.Verb()) {
 			w.count(FaultStaleCommand)

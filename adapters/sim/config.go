@@ -39,6 +39,9 @@ type Config struct {
 	// SafeTSInterval is the time between two ticks at which leaders work out up to where stale reads are safe, TiKV's 20 s
 	// when zero (resolved-ts.advance-ts-interval).
 	SafeTSInterval time.Duration
+	// RaftEntryMaxSize is how many bytes of keys and values a write may have, TiKV's 8 MiB when zero
+	// (raftstore.raft-entry-max-size).
+	RaftEntryMaxSize int
 	// Trace receives one line for each event. Nil: none is formatted; the hash is the same.
 	Trace io.Writer
 	// Epoch is the physical part of the oracle at instant 0, in milliseconds since 1970; zero means 2026-01-01.
@@ -56,6 +59,9 @@ func (c *Config) complete() error {
 	}
 	if c.Disturbance == 0 {
 		c.Disturbance = 200 * time.Millisecond
+	}
+	if c.RaftEntryMaxSize == 0 {
+		c.RaftEntryMaxSize = 8 << 20
 	}
 	if c.SafeTSInterval == 0 {
 		c.SafeTSInterval = 20 * time.Second

@@ -71,7 +71,7 @@ func (w *World) Crash(id ports.StoreID) {
 	}
 	for _, r := range w.regions.ordered {
 		if leader, ok := r.leader(); ok && leader.Store == id {
-			r.Leader = 0
+			r.Leader, r.recovering = 0, false
 			r.term++
 			w.cutOff(r, 0)
 			w.elect(r)
@@ -180,6 +180,7 @@ func (w *World) Heal() {
 	w.ResumePD()
 	for _, s := range w.stores {
 		w.Rejoin(s.id)
+		w.SetDisk(s.id, DiskNormal)
 		if s.hung {
 			w.Resume(s.id)
 		}

@@ -9,7 +9,8 @@ import (
 // disturbances are the classes of faults that happen to the cluster and not to a message.
 const disturbances FaultSet = 1<<FaultSplit | 1<<FaultTransfer | 1<<FaultCrash | 1<<FaultMove | 1<<FaultHang |
 	1<<FaultSilentPD | 1<<FaultRestartPD | 1<<FaultMerge | 1<<FaultMovePeer |
-	1<<FaultLag | 1<<FaultPartition | 1<<FaultDisconnect | 1<<FaultFreeze
+	1<<FaultLag | 1<<FaultPartition | 1<<FaultDisconnect | 1<<FaultFreeze |
+	1<<FaultDiskFull
 
 // disturbLater plans the next disturbance.
 func (w *World) disturbLater() {
@@ -50,6 +51,8 @@ func (w *World) disturb() {
 		w.lagSomewhere()
 	case FaultMovePeer:
 		w.movePeerSomewhere()
+	case FaultDiskFull:
+		w.fillSomewhere()
 	case FaultDisconnect, FaultFreeze:
 		w.blockSomewhere(allowed[i-1])
 	case FaultCrash, FaultMove, FaultHang, FaultPartition:

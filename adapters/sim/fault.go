@@ -54,6 +54,8 @@ const (
 	FaultPartition
 	FaultDisconnect
 	FaultFreeze
+	// FaultDiskFull: a store has hardly any space left, or none.
+	FaultDiskFull
 	numFaults
 )
 
@@ -65,6 +67,7 @@ var faultNames = [numFaults]string{
 	"split", "transfer", "crash", "move", "hang", "oracle-gap", "oracle-slow", "stale-pd", "gap-pd", "silent-pd",
 	"restart-pd", "merge", "move-peer", "lag", "lost-lock",
 	"partition", "disconnect", "freeze",
+	"disk-full",
 }
 
 // String returns the class's name.

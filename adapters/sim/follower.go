@@ -92,6 +92,8 @@ func (w *World) admitReadIndex(r *region, own ports.Peer, f *ports.RegionFault) 
 	switch {
 	case r.merging != nil && r.merging.prepared:
 		*f = ports.RegionFault{Kind: ports.FaultReadIndexNotReady, Text: "can not read index due to merge"}
+	case w.store(own.Store).disk != DiskNormal:
+		*f = ports.RegionFault{Kind: ports.FaultDiskFull, Store: own.Store}
 	case !known:
 		*f = ports.RegionFault{Kind: ports.FaultNotLeader}
 	case l != nil && !l.cut && l.missed >= readIndexGap:

@@ -74,7 +74,7 @@ func (w *World) rearrange() {
 // they have lost.
 func (w *World) separate(r *region, view **mvcc.Engine, since ports.Instant) {
 	leader, ok := r.leader()
-	if !ok || w.store(leader.Store).hung {
+	if !ok || w.store(leader.Store).hung || r.recovering {
 		return // whoever is elected sees to it
 	}
 	switch alone := !w.elects(r, r.Peers, leader); {
@@ -112,19 +112,23 @@ func (w *World) hearAgain(r *region, p ports.Peer) {
 	}
 }
 
-// elects reports whether a peer is elected, or goes on to lead, by those whom it reaches: by a majority of those that
-// voted before a change of peers, and of those that will after it.
+// elects reports whether a peer is elected, or goes on to lead, by those whom it reaches.
 func (w *World) elects(r *region, peers []ports.Peer, candidate ports.Peer) bool {
+	return majority(peers, func(p ports.Peer) bool { return w.runs(r, p) && w.reach(candidate.Store, p.Store) })
+}
+
+// majority reports whether the peers for which something holds are a majority: of those that voted before a change of
+// peers, and of those that will after it.
+func majority(peers []ports.Peer, holds func(ports.Peer) bool) bool {
 	var votes, voters [2]int // before, after
 	for _, p := range peers {
 		if p.Role == ports.RoleLearner {
 			continue
 		}
-		here := w.runs(r, p) && w.reach(candidate.Store, p.Store)
 		for side, leaves := range [...]ports.PeerRole{ports.RoleIncomingVoter, ports.RoleDemotingVoter} {
 			if p.Role != leaves {
 				voters[side]++
-				if here {
+				if holds(p) {
 					votes[side]++
 				}
 			}

@@ -33,6 +33,8 @@ type region struct {
 	// cut is when the leader has lost its majority, 0 when it has one; stalled are requests that wait for one.
 	cut     ports.Instant
 	stalled []happening
+	// recovering: the leader was made one by force, and does nothing yet.
+	recovering bool
 }
 
 func (r *region) extent() mvcc.Extent { return mvcc.Extent{Start: r.Range.Start, End: r.Range.End} }
@@ -52,7 +54,7 @@ func (w *World) serving(r *region) (ports.Peer, bool) {
 		return leader, false
 	}
 	s := w.store(leader.Store)
-	return leader, s.up && !s.hung && r.cut == 0
+	return leader, s.up && !s.hung && r.cut == 0 && !r.recovering
 }
 
 // regionSet is all regions, in key order and by id.
@@ -190,7 +192,7 @@ func (w *World) elect(r *region) {
 
 func (w *World) onElection(r *region) {
 	r.electing = false
-	if _, led := w.serving(r); led || w.regions.byID[r.ID] != r {
+	if _, led := w.serving(r); led || w.regions.byID[r.ID] != r || r.recovering {
 		return
 	}
 	able := w.candidates(r, r.Peers)

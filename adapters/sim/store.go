@@ -16,6 +16,7 @@ type store struct {
 	hung bool
 	// severed are the stores that it does not hear of, a bit for each.
 	severed uint64
+	disk    DiskUsage
 	record  StoreRecord
 	// incarnation counts starts: what was sent to an earlier one is gone.
 	incarnation uint64
@@ -68,6 +69,10 @@ func (w *World) admit(s *store, hdr *ports.Header, req ports.Request, f *ports.R
 		*f = ports.RegionFault{Kind: ports.FaultMismatchPeerID}
 		return false
 	}
+	if r.recovering && own.ID == r.Leader {
+		*f = ports.RegionFault{Kind: ports.FaultRecoveryInProgress}
+		return false
+	}
 	if own.ID != r.Leader || hdr.StaleRead {
 		if replicaReads(hdr, req) {
 			return w.admitReplica(r, own, hdr, req, f)
@@ -86,6 +91,9 @@ func (w *World) admit(s *store, hdr *ports.Header, req ports.Request, f *ports.R
 		return false
 	}
 	if r.merging != nil && w.refusesMerging(r, req, f) {
+		return false
+	}
+	if w.full > 0 && writes(req.Verb()) && w.refusesFull(r, s, hdr, f) {
 		return false
 	}
 	if r.barred(req) {

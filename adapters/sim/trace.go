@@ -44,6 +44,7 @@ const (
 	noteWait
 	noteBehind
 	noteSevered
+	noteDisk
 	noteMended
 	noteFlashback
 )
@@ -107,6 +108,8 @@ func (w *World) clusterLine(n note, a, b uint64) {
 		w.printf("-- region %d stays alone", a)
 	case notePeers:
 		w.printf("-- region %d has other peers: %s", a, formatPeers(w.regions.byID[ports.RegionID(a)].Peers))
+	case noteDisk:
+		w.printf("-- the disk of store %d is %s", a, [...]string{"normal", "almost full", "full"}[b])
 	case noteSevered:
 		w.printf("-- stores %d and %d do not hear each other", a, b)
 	case noteMended:

@@ -43,10 +43,12 @@ type World struct {
 	clients []*Client
 	// severed counts pairs of stores that do not hear each other, cut regions whose leader has no majority.
 	severed, cut int
-	tasks        []*Task
-	running      *Task
-	rules        []rule
-	monitor      Monitor
+	// full counts stores whose disk is not as it should be.
+	full    int
+	tasks   []*Task
+	running *Task
+	rules   []rule
+	monitor Monitor
 	// shown is what the monitor is shown.
 	shown Attempt
 	// doubts are the transactions whose decisive request has no certain answer.

@@ -82,6 +82,10 @@ func (e *Encoder) header(cluster uint64, hdr *ports.Header) *kvrpcpb.Context {
 	c.Priority, c.IsolationLevel = kvrpcpb.CommandPri(hdr.Priority), kvrpcpb.IsolationLevel(hdr.Isolation)
 	c.NotFillCache, c.ReplicaRead, c.IsRetryRequest = hdr.NotFillCache, hdr.ReplicaRead, hdr.IsRetry
 	c.StaleRead = hdr.StaleRead
+	c.DiskFullOpt = kvrpcpb.DiskFullOpt_NotAllowedOnFull
+	if hdr.AllowedOnAlmostFull {
+		c.DiskFullOpt = kvrpcpb.DiskFullOpt_AllowedOnAlmostFull
+	}
 	c.MaxExecutionDurationMs = milliseconds(hdr.MaxExecution)
 	e.resolved = appendTimestamps(e.resolved[:0], hdr.ResolvedLocks)
 	e.committed = appendTimestamps(e.committed[:0], hdr.CommittedLocks)

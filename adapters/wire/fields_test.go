@@ -97,7 +97,6 @@ var unused = map[string]string{
 	"Context.AppliedIndex":           "for TiFlash",
 	"Context.TaskId":                 "for coprocessor tasks",
 	"Context.ResourceGroupTag":       "top-SQL is TiDB's",
-	"Context.DiskFullOpt":            "not allowed on a full disk, the default",
 	"Context.ApiVersion":             "API v1, the default, until keyspaces come",
 	"Context.TraceContext":           "tracing comes with an adapter of its own",
 	"Context.TxnSource":              "for TiCDC's bidirectional replication",

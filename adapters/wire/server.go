@@ -35,7 +35,8 @@ func headerFromProto(c *kvrpcpb.Context) ports.Header {
 		MaxExecution: time.Duration(min(c.GetMaxExecutionDurationMs(), 1<<40)) * time.Millisecond,
 		IsRetry:      c.GetIsRetryRequest(), NotFillCache: c.GetNotFillCache(),
 		ReplicaRead: c.GetReplicaRead(), StaleRead: c.GetStaleRead(),
-		RequestSource: c.GetRequestSource(), Isolation: ports.Isolation(c.GetIsolationLevel()),
+		AllowedOnAlmostFull: c.GetDiskFullOpt() >= kvrpcpb.DiskFullOpt_AllowedOnAlmostFull,
+		RequestSource:       c.GetRequestSource(), Isolation: ports.Isolation(c.GetIsolationLevel()),
 	}
 	switch c.GetPriority() {
 	case kvrpcpb.CommandPri_Normal:

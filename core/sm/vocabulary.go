@@ -51,6 +51,7 @@ func (h *Hash) Header(hdr *ports.Header) {
 	h.Bool(hdr.NotFillCache)
 	h.Bool(hdr.ReplicaRead)
 	h.Bool(hdr.StaleRead)
+	h.Bool(hdr.AllowedOnAlmostFull)
 	h.Timestamps(hdr.ResolvedLocks)
 	h.Timestamps(hdr.CommittedLocks)
 	h.Text(hdr.RequestSource)

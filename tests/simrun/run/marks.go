@@ -34,6 +34,7 @@ const (
 	MarkStale
 	MarkGone
 	MarkOtherPeer
+	MarkDiskFull
 	// What readers and resolvers do.
 	MarkReadLocked
 	MarkReadPast
@@ -72,7 +73,7 @@ var markNames = [numMarks]string{
 	"prewrite in smaller batches", "epoch changed under a commit", "epoch changed under a batch get",
 	"epoch changed under a scan",
 	"not leader, no hint", "not leader, hint", "store moved", "busy", "stale command", "region not found",
-	"mismatch peer id",
+	"mismatch peer id", "disk full",
 	"read met a lock", "read around a pushed lock", "read through a committed lock", "min_commit_ts pushed",
 	"expired transaction rolled back", "absent transaction rolled back", "lock is alive",
 	"lock of a committed transaction",
@@ -280,6 +281,8 @@ func (o *observer) fault(req ports.Request, f *ports.RegionFault) {
 		o.met(MarkGone, true)
 	case ports.FaultMismatchPeerID:
 		o.met(MarkOtherPeer, true)
+	case ports.FaultDiskFull:
+		o.met(MarkDiskFull, true)
 	default:
 	}
 }
