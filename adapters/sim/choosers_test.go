@@ -109,6 +109,12 @@ func TestExhaustiveChoosesEverything(t *testing.T) {
 		all(sim.Bounds{Sites: sites, Depth: 3}))
 	require.Equal(t, map[[3]int]int{{0, 0, 0}: 1, {1, 0, 0}: 1}, all(sim.Bounds{Sites: sites, Depth: 3, Most: 1}))
 	require.Equal(t, map[[3]int]int{{0, 0, 0}: 1, {1, 0, 0}: 1}, all(sim.Bounds{Sites: sites, Depth: 1}))
+	e := sim.NewExhaustive(sim.Bounds{Sites: sites, Depth: 3})
+	for range 2 {
+		run(e)
+		require.True(t, e.Next())
+	}
+	require.Equal(t, "one of every 0=1 1=1", e.String())
 	require.Len(t, all(sim.Bounds{Depth: 2}), 2*9)
 	require.Len(t, all(sim.Bounds{Depth: 3}), 9+9*3)
 	require.Len(t, all(sim.Bounds{Depth: 3, Most: 1}), 1+8+1)

@@ -1,5 +1,10 @@
 package sim
 
+import (
+	"fmt"
+	"strings"
+)
+
 // Exhaustive chooses everything that can be chosen, one run after the other, by running anew each time: for plans that
 // are tiny, and for programs whose state cannot be hashed, as that of a user's application. (Machines are searched
 // faster, by state, in package explore.) After each run [Exhaustive.Next] prepares the next one, like an odometer.
@@ -47,6 +52,17 @@ func (e *Exhaustive) Choose(site Site, n int) int {
 	c := e.path[e.at]
 	e.at++
 	return min(c.value, n-1)
+}
+
+// String prints the decisions of the present run that are not boring, by their place: "one of every 3=1 7=2".
+func (e *Exhaustive) String() string {
+	var b strings.Builder
+	for i, c := range e.path {
+		if c.value > 0 {
+			fmt.Fprintf(&b, " %d=%d", i, c.value)
+		}
+	}
+	return "one of every" + b.String()
 }
 
 // Next prepares the next run, and reports whether there is one.

@@ -63,6 +63,20 @@ func emptied(w *simtest.World, queue *Queue, source source) {
 	require.Equal(w, []int{0, 0, jobs}, []int{pending, claimed, done})
 }
 
+// Whatever two messages are lost.
+func TestAJobIsDoneOnceWhateverIsLost(t *testing.T) {
+	bounds := sim.Bounds{Sites: []sim.Site{sim.SiteRequestLost, sim.SiteReplyLost}, Depth: 40, Most: 2}
+	simtest.Exhaust(t, lossy, bounds, func(w *simtest.World, db *tikvx.Client) {
+		queue, did := New(db), 0
+		w.NoErr(queue.Add(w.Context(), Job{ID: "only", Payload: []byte("dig")}))
+		w.Go("ada", func(ctx context.Context) error {
+			return Work(ctx, queue, "ada", func(Job) { did++ })
+		})
+		w.Wait()
+		require.Equal(w, 1, did)
+	})
+}
+
 // The outcome of a claim whose answer is lost is found out by claiming again.
 func TestTheAnswerToAClaimIsLost(t *testing.T) {
 	simtest.Run(t, sim.Config{}, func(w *simtest.World, db *tikvx.Client) {

@@ -26,6 +26,8 @@ type Result struct {
 	Failures []Failure
 	Counts   sim.Counts
 	Events   uint64
+	// Searched: the decisions were tried one after the other, and follow from no seed.
+	Searched bool
 	// Hash is that of everything that happened: equal hashes, equal runs.
 	Hash uint64
 
@@ -41,8 +43,10 @@ const limit = 6 * time.Hour
 // plan says what a run follows.
 type plan struct {
 	seed uint64
-	// script is a transcript's decisions; nil means those of the seed.
+	// transcript is where the decisions come from; nil means from the seed.
 	transcript *Transcript
+	// every, when set, decides instead of the seed.
+	every *sim.Exhaustive
 	// trace, when set, receives the trace, beside that of the configuration; story: keep what tells the story.
 	trace io.Writer
 	story bool
@@ -98,7 +102,7 @@ func (r *Result) run(cfg sim.Config, p plan, alive *watchdog, test Test) {
 	w := newWorld(script.world, stage, script, p.seed)
 	r.direct(w, test)
 	w.cancel()
-	r.Failures, r.Dealt = w.failures, script.dealt
+	r.Failures, r.Dealt, r.Searched = w.failures, script.dealt, p.every != nil
 	r.Counts, r.Events, r.Hash = w.sim.Counts(), w.sim.Events(), w.sim.Hash()
 	r.Transcript.note(script.record.Log(), r.Failures)
 	if script.asked != nil {
@@ -112,6 +116,9 @@ func (p plan) script(cfg sim.Config) (*script, error) {
 		return nil, fmt.Errorf("simtest: the choices of a run follow from its seed: leave Config.Chooser nil")
 	}
 	var source sim.Chooser = sim.NewSwarm(p.seed, cfg.Faults)
+	if p.every != nil {
+		source = p.every
+	}
 	if p.transcript != nil {
 		decisions, err := p.transcript.decisions()
 		if err != nil {

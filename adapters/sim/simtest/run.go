@@ -114,7 +114,9 @@ func report(t *testing.T, out reporter, cfg sim.Config, s settings, r *Result, f
 	fmt.Fprintf(&b, "faults dealt:   %s\n", r.Dealt)
 	fmt.Fprintf(&b, "that happened:  %s\n", cmp.Or(r.Counts.String(), "none"))
 	name := "^" + strings.ReplaceAll(t.Name(), "/", "$/^") + "$"
-	fmt.Fprintf(&b, "run it again:   go test -run '%s' -sim.seed=%#x\n", name, r.Transcript.Seed)
+	if !r.Searched {
+		fmt.Fprintf(&b, "run it again:   go test -run '%s' -sim.seed=%#x\n", name, r.Transcript.Seed)
+	}
 	if s.replay != "" || len(r.Failures) == 0 || r.Failures[0].Kind == "diverged" {
 		out.Errorf("%s", b.String())
 		return

@@ -65,6 +65,46 @@ func TestAFailureIsShrunkReportedAndReplayed(t *testing.T) {
 	require.Nil(t, search(t, again, messages, settings{seeds: 1}, file, func(*World, *app.Client) {}))
 }
 
+// added adds to a counter once, within a time in which the client cannot make up for everything. A test that takes an
+// unknown outcome for a failure is found out by one loss; honest is one that does not.
+func added(honest bool) Test {
+	return func(w *World, db *app.Client) {
+		var outcome app.Outcome
+		w.Go("adder", func(ctx context.Context) error {
+			ctx, cancel := context.WithTimeout(ctx, time.Second/10)
+			defer cancel()
+			outcome = app.OutcomeOf(write(ctx, db, "k"))
+			return nil
+		})
+		w.Wait()
+		snap, err := db.Snapshot(w.Context())
+		w.NoErr(err)
+		_, err = snap.Get(w.Context(), []byte("k"))
+		if outcome == app.Aborted || !honest && outcome == app.Unknown {
+			require.ErrorIs(w, err, app.ErrNotFound)
+		}
+	}
+}
+
+func TestEverySequenceIsRun(t *testing.T) {
+	bounds := sim.Bounds{Sites: []sim.Site{sim.SiteRequestLost, sim.SiteReplyLost}, Depth: 20, Most: 2}
+	file := filepath.Join(t.TempDir(), "x.log")
+	out := &said{}
+	require.Greater(t, exhaust(t, out, messages, settings{seeds: 5}, bounds, file, added(true)), 5)
+	require.Empty(t, out.String())
+	Exhaust(t, messages, bounds, added(true))
+
+	found := exhaust(t, out, messages, settings{shrink: 10}, bounds, file, added(false))
+	require.Contains(t, out.String(), "-sim.replay="+filepath.ToSlash(file))
+	require.NotContains(t, out.String(), "-sim.seed")
+	small, err := ReadTranscript(file)
+	require.NoError(t, err)
+	require.Equal(t, 1, small.Len(), "%v", small)
+	require.Equal(t, found, exhaust(t, &said{}, messages, settings{}, bounds, "", added(false)), "always the same")
+	require.Zero(t, exhaust(t, out, messages, settings{}, bounds, file, added(false)), "the file comes first")
+	require.Zero(t, exhaust(t, out, messages, settings{replay: file}, bounds, file, added(true)))
+}
+
 func TestOneSeedOneTranscript(t *testing.T) {
 	runs := 0
 	count := func(*World, *app.Client) { runs++ }
