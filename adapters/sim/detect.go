@@ -34,11 +34,11 @@ func (w *World) detector() *store {
 	return s
 }
 
-// tellDetector brings something to the detector. It is lost when there is none, or another by the time that it is
-// there: the wait then just ends with its time (Detector::handle_detect).
+// tellDetector brings something to the detector. It is lost when there is none, when it is not reached, or when there
+// is another by the time that it is there: the wait then just ends with its time (Detector::handle_detect).
 func (w *World) tellDetector(s *store, f func(to *store)) {
 	to := w.detector()
-	if to == nil || !to.up {
+	if to == nil || !w.reach(s.id, to.id) {
 		return
 	}
 	at := w.now
@@ -59,8 +59,11 @@ func (w *World) detect(s *store, l *lockWait) {
 	w.tellDetector(s, func(to *store) {
 		for _, wait := range waits {
 			chain := w.deadlocks.table.Detect(w.now, wait)
-			if chain == nil {
+			switch {
+			case chain == nil:
 				continue
+			case !w.reach(to.id, s.id):
+				return
 			}
 			at := w.now
 			if to != s {

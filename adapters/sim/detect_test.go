@@ -134,10 +134,22 @@ func TestDeadlockWithSharedLocks(t *testing.T) {
 func TestDetectorForgets(t *testing.T) {
 	for name, c := range map[string]func(w *World, r *region){
 		"transfer": func(w *World, r *region) { w.Transfer(r.ID, r.Peers[1].Store) },
-		"split":    func(w *World, _ *region) { w.Split(w.bound([]byte("a"))) },
+		"transfer there and back": func(w *World, r *region) {
+			w.Transfer(r.ID, r.Peers[1].Store)
+			w.Transfer(r.ID, r.Peers[0].Store)
+		},
+		"split": func(w *World, _ *region) { w.Split(w.bound([]byte("a"))) },
 		"crash": func(w *World, r *region) {
 			leader, _ := r.leader()
 			w.Crash(leader.Store)
+		},
+		"silence": func(w *World, r *region) {
+			w.Sever(r.Peers[0].Store, r.Peers[1].Store)
+			w.After(w.now+ports.Instant(2*time.Second), func() { w.Mend(r.Peers[0].Store, r.Peers[1].Store) })
+		},
+		"silence of the detector": func(w *World, r *region) {
+			w.After(w.now+2*travelTime, func() { w.Sever(r.Peers[0].Store, r.Peers[1].Store) })
+			w.After(w.now+ports.Instant(2*time.Second), func() { w.Mend(r.Peers[0].Store, r.Peers[1].Store) })
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -174,5 +186,83 @@ func TestDetectorHangs(t *testing.T) {
 	s.w.Resume(detector.Store)
 	require.Equal(t, ports.KeyDeadlock, s.error(second).Kind)
 	s.waiting(first)
+	s.forgotten()
+}
+
+// What is on its way to a detector that is none by the time of its arrival is lost.
+func TestDetectorIsGone(t *testing.T) {
+	s := newStation(t, Config{Chooser: Boring{}, Splits: [][]byte{[]byte("j")}})
+	s.holdKey(10, "k")
+	r := s.w.regions.ordered[0]
+	waiting, _ := s.w.regions.ordered[1].leader()
+	gen := s.sendKey(lockOf(20, "k"))
+	require.True(t, s.w.Run(s.w.now.Add(time.Second), func() bool {
+		return len(s.w.store(waiting.Store).waits.list) > 0
+	}))
+	s.w.Transfer(r.ID, r.Peers[1].Store)
+	s.pass(5 * time.Millisecond)
+	require.Empty(t, s.w.deadlocks.table.Waits())
+	s.waiting(gen)
+	s.noWaits()
+}
+
+// A store's messages to the detector keep their order, however long each is under way: the end of a wait is not
+// overtaken by its beginning.
+func TestMessagesToTheDetectorKeepTheirOrder(t *testing.T) {
+	s := newStation(t, Config{Chooser: Boring{}, Splits: [][]byte{[]byte("j")}})
+	s.holdKey(10, "k")
+	gen := s.sendKey(lockOf(20, "k"))
+	waiting, _ := s.w.regions.ordered[1].leader()
+	list := &s.w.store(waiting.Store).waits.list
+	require.True(t, s.w.Run(s.w.now.Add(time.Second), func() bool { return len(*list) > 0 }))
+	s.w.store(waiting.Store).waits.told += travelTime * 16
+	late := s.w.store(waiting.Store).waits.told
+	s.w.forget(s.w.store(waiting.Store), (*list)[0])
+	require.Equal(t, late, s.w.store(waiting.Store).waits.told)
+	s.w.Run(late-1, nil)
+	require.Len(t, s.w.deadlocks.table.Waits(), 1, "the end of the wait is still under way")
+	s.w.Run(late, nil)
+	require.Empty(t, s.w.deadlocks.table.Waits())
+	s.waiting(gen)
+}
+
+// A process that has been started anew does nothing that the last one was about to do; one that goes on does all, in
+// its order.
+func TestInProcess(t *testing.T) {
+	s := newStation(t, Config{Chooser: chosen{SiteExecute: {7, 0}}})
+	var did []int
+	plan := func(n int) { s.w.inProcess(s.w.store(1), s.w.now+travelTime, func() { did = append(did, n) }) }
+	plan(1)
+	s.w.Crash(1)
+	s.w.Restart(1, "")
+	plan(2)
+	s.w.Hang(1)
+	plan(3)
+	s.pass(time.Millisecond)
+	require.Empty(t, did)
+	s.w.Resume(1)
+	s.pass(0)
+	require.Equal(t, []int{2, 3}, did)
+	plan(4)
+	s.w.Hang(1)
+	s.pass(time.Millisecond)
+	s.w.Crash(1)
+	s.rest()
+	require.Equal(t, []int{2, 3}, did)
+}
+
+// The first lock of a transaction closes no cycle with the next holder either.
+func TestFirstLockIsNotDetectedAnew(t *testing.T) {
+	s := newStation(t, Config{Chooser: Boring{}})
+	s.hold(lockOf(10, "k"))
+	first := forced(lockOf(30, "k"))
+	first.IsFirstLock = true
+	gens := s.wait(forced(lockOf(20, "k")), first)
+	s.release(10, "k")
+	require.Empty(t, s.locked(gens[0]).Errors)
+	s.pass(5 * time.Millisecond)
+	require.Empty(t, s.w.deadlocks.table.Waits())
+	e := s.error(gens[1])
+	require.EqualValues(t, 20, e.Lock.StartTS)
 	s.forgotten()
 }

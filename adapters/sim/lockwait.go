@@ -191,6 +191,13 @@ func (w *World) resumeWaits(s *store, list []*lockWait) {
 		return
 	}
 	first := list[0].call
+	if r := w.regions.byID[first.hdr.Region.ID]; r != nil && r.cut != 0 {
+		// Nothing is committed without a majority: they wait on.
+		for _, l := range list {
+			s.waits.queues.Push(l.waiter)
+		}
+		return
+	}
 	var f ports.RegionFault
 	if !w.admit(s, &first.hdr, first.req, &f) {
 		for _, l := range list {

@@ -384,3 +384,18 @@ func TestScriptsStrikeWhereRequestsWait(t *testing.T) {
 	require.Equal(t, ports.EventLost, s.await(s.send(lockOf(20, "k"))).Kind)
 	s.noWaits()
 }
+
+// A leader without a majority lets nobody lock what has become free.
+func TestNobodyGoesOnWithoutMajority(t *testing.T) {
+	s := newStation(t, Config{Chooser: Boring{}})
+	s.hold(lockOf(10, "k"))
+	gens := s.wait(lockOf(20, "k"), forced(lockOf(30, "k")))
+	s.release(10, "k")
+	s.error(gens[0])
+	leader, _ := s.w.regions.ordered[0].leader()
+	s.w.Isolate(leader.Store)
+	s.pass(40 * time.Millisecond)
+	require.Nil(t, s.w.Lock([]byte("k")))
+	require.Equal(t, ports.KeyLocked, s.error(gens[1]).Kind)
+	s.noWaits()
+}
