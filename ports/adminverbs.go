@@ -1,11 +1,22 @@
 package ports
 
-// The verbs of this file are those of administrators. Ranges are [Start, End) in
-// the key space of users.
+// The verbs of this file are those of administrators, and others that applications
+// seldom need. Ranges are [Start, End) in the key space of users.
 
 // RawChecksumRequest asks for a checksum of the raw pairs in ranges of one region.
 type RawChecksumRequest struct {
 	Ranges []KeyRange
+}
+
+// RawBatchScanRequest reads at most EachLimit raw pairs of each of some ranges of one
+// region. An open bound at which a scan would end is where the next range begins, if
+// there is one.
+type RawBatchScanRequest struct {
+	Ranges    []KeyRange
+	EachLimit uint32
+	KeyOnly   bool
+	Reverse   bool
+	CF        string
 }
 
 // DeleteRangeRequest deletes all versions and locks of a range inside one region,
@@ -53,6 +64,13 @@ type RawChecksumReply struct {
 	Checksum, Pairs, Bytes uint64
 }
 
+// RawBatchScanReply answers [RawBatchScanRequest] with the pairs of one range after
+// the other.
+type RawBatchScanReply struct {
+	ReplyHeader
+	Pairs []Pair
+}
+
 // RangeReply answers what changes a range. Text is TiKV's error, empty when none. Of
 // is the verb that it answers.
 type RangeReply struct {
@@ -72,6 +90,9 @@ type SplitRegionReply struct {
 func (*RawChecksumRequest) Verb() Verb { return VerbRawChecksum }
 
 // Verb implements [Request].
+func (*RawBatchScanRequest) Verb() Verb { return VerbRawBatchScan }
+
+// Verb implements [Request].
 func (*DeleteRangeRequest) Verb() Verb { return VerbDeleteRange }
 
 // Verb implements [Request].
@@ -88,5 +109,8 @@ func (*SplitRegionRequest) Verb() Verb { return VerbSplitRegion }
 
 // Verb implements [Reply].
 func (*RawChecksumReply) Verb() Verb { return VerbRawChecksum }
-func (r *RangeReply) Verb() Verb     { return r.Of }            // Verb implements [Reply].
-func (*SplitRegionReply) Verb() Verb { return VerbSplitRegion } // Verb implements [Reply].
+
+// Verb implements [Reply].
+func (*RawBatchScanReply) Verb() Verb { return VerbRawBatchScan }
+func (r *RangeReply) Verb() Verb      { return r.Of }            // Verb implements [Reply].
+func (*SplitRegionReply) Verb() Verb  { return VerbSplitRegion } // Verb implements [Reply].

@@ -42,6 +42,7 @@ const (
 	VerbBroadcastTxnStatus
 	VerbMvccGetByKey
 	VerbMvccGetByStartTS
+	VerbRawBatchScan
 	verbs
 )
 
@@ -50,7 +51,7 @@ const Verbs = int(verbs)
 
 // Raw reports whether a verb reads or writes raw data.
 func (v Verb) Raw() bool {
-	return v >= VerbRawGet && v <= VerbRawCompareAndSwap || v == VerbRawChecksum
+	return v >= VerbRawGet && v <= VerbRawCompareAndSwap || v == VerbRawChecksum || v == VerbRawBatchScan
 }
 
 // Request is one of the request structs of this package, passed by pointer. It

@@ -14,6 +14,8 @@ func adminReply(verb ports.Verb) ports.Reply {
 	switch verb {
 	case ports.VerbRawChecksum:
 		return &ports.RawChecksumReply{}
+	case ports.VerbRawBatchScan:
+		return &ports.RawBatchScanReply{}
 	case ports.VerbDeleteRange, ports.VerbUnsafeDestroyRange, ports.VerbPrepareFlashbackToVersion,
 		ports.VerbFlashbackToVersion:
 		return &ports.RangeReply{Of: verb}
@@ -38,6 +40,13 @@ func adminInRegion(x mvcc.Extent, req ports.Request) bool {
 				return false
 			}
 		}
+	case *ports.RawBatchScanRequest:
+		return q.EachLimit == 0 || !mvcc.Ordered(q) || !slices.ContainsFunc(q.Ranges, func(r ports.KeyRange) bool {
+			if q.Reverse {
+				return !x.TouchesRaw(r.End, true)
+			}
+			return !x.TouchesRaw(r.Start, false)
+		})
 	case *ports.DeleteRangeRequest:
 		// raftstore: store/fsm/apply.rs: handle_delete_range
 		return backwards(q.Range) || x.Contains(q.Range.Start) && x.Touches(q.Range.End, true)
@@ -66,6 +75,8 @@ func (w *World) performAdmin(
 	switch q := req.(type) {
 	case *ports.RawChecksumRequest:
 		w.raw(e).Checksum(q, x, reply.(*ports.RawChecksumReply))
+	case *ports.RawBatchScanRequest:
+		w.raw(e).BatchScan(q, x, reply.(*ports.RawBatchScanReply))
 	case *ports.DeleteRangeRequest:
 		w.deleteRange(q, x, reply.(*ports.RangeReply))
 	case *ports.UnsafeDestroyRangeRequest:

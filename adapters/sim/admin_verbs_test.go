@@ -170,3 +170,32 @@ func TestChecksumOfRegions(t *testing.T) {
 	require.Zero(t, sum("b").(*ports.RawChecksumReply).Pairs)
 	require.Equal(t, ports.FaultKeyNotInRegion, faultOf(sum("", "n")))
 }
+
+func TestBatchScanOfRegions(t *testing.T) {
+	s := newStation(t, raw(Boring{}, 0, "m"))
+	s.do(put("a", "1"))
+	s.do(put("b", "2"))
+	span := func(from, to string) ports.KeyRange { return ports.KeyRange{Start: []byte(from), End: []byte(to)} }
+	scan := func(req ports.RawBatchScanRequest) *ports.RawBatchScanReply {
+		return s.do(&req).(*ports.RawBatchScanReply)
+	}
+	pairs := scan(ports.RawBatchScanRequest{EachLimit: 9, Ranges: []ports.KeyRange{span("b", "c"), span("a", "")}}).Pairs
+	require.Equal(t, []string{"b", "a", "b"}, []string{string(pairs[0].Key), string(pairs[1].Key), string(pairs[2].Key)})
+	for _, c := range []struct {
+		limit   uint32
+		ranges  []ports.KeyRange
+		reverse bool
+		want    ports.FaultKind
+	}{
+		{1, []ports.KeyRange{span("a", "b"), span("n", "o")}, false, ports.FaultKeyNotInRegion},
+		{1, []ports.KeyRange{span("a", "n")}, true, ports.FaultKeyNotInRegion},
+		{1, []ports.KeyRange{span("a", "m")}, true, ports.FaultNone},
+		{0, []ports.KeyRange{span("n", "o")}, false, ports.FaultNone},
+		{1, []ports.KeyRange{span("o", "n")}, false, ports.FaultNone},
+	} {
+		reply := scan(ports.RawBatchScanRequest{EachLimit: c.limit, Ranges: c.ranges, Reverse: c.reverse})
+		require.Equal(t, c.want, faultOf(reply), "%v", c)
+	}
+	unknown := scan(ports.RawBatchScanRequest{CF: "raft"})
+	require.Equal(t, "invalid cf name: raft", unknown.Pairs[0].Err.Text)
+}

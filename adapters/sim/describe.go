@@ -167,7 +167,7 @@ var verbNames = [ports.Verbs]string{
 	"RawBatchDelete", "RawDeleteRange", "RawScan", "RawGetKeyTTL", "RawCompareAndSwap", "CheckSecondaryLocks",
 	"PessimisticLock", "ScanLock", "RawChecksum", "DeleteRange", "UnsafeDestroyRange", "PrepareFlashbackToVersion",
 	"FlashbackToVersion", "SplitRegion",
-	"Flush", "BufferBatchGet", "BroadcastTxnStatus", "MvccGetByKey", "MvccGetByStartTS",
+	"Flush", "BufferBatchGet", "BroadcastTxnStatus", "MvccGetByKey", "MvccGetByStartTS", "RawBatchScan",
 }
 
 func verbName(v ports.Verb) string { return verbNames[v] }

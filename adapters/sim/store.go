@@ -224,7 +224,8 @@ func all(keys [][]byte, in func([]byte) bool) bool {
 func writes(v ports.Verb) bool {
 	switch v {
 	case ports.VerbGet, ports.VerbBatchGet, ports.VerbScan, ports.VerbRawGet, ports.VerbRawBatchGet, ports.VerbRawScan,
-		ports.VerbScanLock, ports.VerbRawGetKeyTTL, ports.VerbRawChecksum, ports.VerbUnsafeDestroyRange,
+		ports.VerbScanLock, ports.VerbRawGetKeyTTL, ports.VerbRawChecksum,
+		ports.VerbRawBatchScan, ports.VerbUnsafeDestroyRange,
 		ports.VerbBufferBatchGet, ports.VerbBroadcastTxnStatus,
 		ports.VerbMvccGetByKey, ports.VerbMvccGetByStartTS:
 		return false

@@ -19,6 +19,15 @@ func adminRequest(c *kvrpcpb.Context, req ports.Request) message {
 			m.Ranges = append(m.Ranges, &kvrpcpb.KeyRange{StartKey: x.Start, EndKey: x.End})
 		}
 		return m
+	case *ports.RawBatchScanRequest:
+		m := &kvrpcpb.RawBatchScanRequest{
+			Context: c, EachLimit: r.EachLimit, KeyOnly: r.KeyOnly, Reverse: r.Reverse, Cf: r.CF,
+		}
+		for _, x := range r.Ranges {
+			start, end := scanBounds(x, r.Reverse)
+			m.Ranges = append(m.Ranges, &kvrpcpb.KeyRange{StartKey: start, EndKey: end})
+		}
+		return m
 	case *ports.DeleteRangeRequest:
 		return &kvrpcpb.DeleteRangeRequest{
 			Context: c, StartKey: r.Range.Start, EndKey: r.Range.End, NotifyOnly: r.NotifyOnly,
@@ -47,6 +56,13 @@ func decodeAdminRequest(verb ports.Verb, body []byte) (*kvrpcpb.Context, ports.R
 		r := &ports.RawChecksumRequest{}
 		for _, x := range m.Ranges {
 			r.Ranges = append(r.Ranges, ports.KeyRange{Start: x.GetStartKey(), End: x.GetEndKey()})
+		}
+		return m.Context, r, err
+	case ports.VerbRawBatchScan:
+		m, err := parse(new(kvrpcpb.RawBatchScanRequest), body)
+		r := &ports.RawBatchScanRequest{EachLimit: m.EachLimit, KeyOnly: m.KeyOnly, Reverse: m.Reverse, CF: m.Cf}
+		for _, x := range m.Ranges {
+			r.Ranges = append(r.Ranges, scanRange(x.GetStartKey(), x.GetEndKey(), m.Reverse))
 		}
 		return m.Context, r, err
 	case ports.VerbDeleteRange:
@@ -85,6 +101,8 @@ func adminReply(fault *errorpb.Error, reply ports.Reply) message {
 		return &kvrpcpb.RawChecksumResponse{
 			RegionError: fault, Error: r.Text, Checksum: r.Checksum, TotalKvs: r.Pairs, TotalBytes: r.Bytes,
 		}
+	case *ports.RawBatchScanReply:
+		return &kvrpcpb.RawBatchScanResponse{RegionError: fault, Kvs: pairList(r.Pairs)}
 	case *ports.RangeReply:
 		return rangeReply(fault, r)
 	case *ports.SplitRegionReply:
@@ -116,6 +134,12 @@ func decodeAdmin(verb ports.Verb, body []byte) (ports.Reply, error) {
 		setFaultMessage(&r.ReplyHeader, m.RegionError)
 		r.Text, r.Checksum, r.Pairs, r.Bytes = m.Error, m.Checksum, m.TotalKvs, m.TotalBytes
 		return r, nil
+	case ports.VerbRawBatchScan:
+		var d Decoder
+		r := &ports.RawBatchScanReply{}
+		err := d.decodePairs(body, &r.ReplyHeader, nil, 0)
+		r.Pairs = d.pairs
+		return r, err
 	case ports.VerbDeleteRange, ports.VerbUnsafeDestroyRange, ports.VerbPrepareFlashbackToVersion,
 		ports.VerbFlashbackToVersion:
 		var m kvrpcpb.DeleteRangeResponse

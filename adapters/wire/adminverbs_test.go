@@ -12,6 +12,7 @@ import (
 func adminExchanges() []exchange {
 	return []exchange{
 		{verb: ports.VerbRawChecksum, request: &kvrpcpb.RawChecksumRequest{}, response: &kvrpcpb.RawChecksumResponse{}},
+		{verb: ports.VerbRawBatchScan, request: &kvrpcpb.RawBatchScanRequest{}, response: &kvrpcpb.RawBatchScanResponse{}},
 		{verb: ports.VerbDeleteRange, request: &kvrpcpb.DeleteRangeRequest{}, response: &kvrpcpb.DeleteRangeResponse{}},
 		{
 			verb: ports.VerbUnsafeDestroyRange, request: &kvrpcpb.UnsafeDestroyRangeRequest{},

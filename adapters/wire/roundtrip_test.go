@@ -26,7 +26,8 @@ var requestTypes = []ports.Request{
 	&ports.RawBatchDeleteRequest{}, &ports.RawDeleteRangeRequest{}, &ports.RawScanRequest{},
 	&ports.RawGetKeyTTLRequest{}, &ports.RawCompareAndSwapRequest{},
 	&ports.CheckSecondaryLocksRequest{}, &ports.PessimisticLockRequest{}, &ports.ScanLockRequest{},
-	&ports.RawChecksumRequest{}, &ports.DeleteRangeRequest{}, &ports.UnsafeDestroyRangeRequest{},
+	&ports.RawChecksumRequest{}, &ports.RawBatchScanRequest{},
+	&ports.DeleteRangeRequest{}, &ports.UnsafeDestroyRangeRequest{},
 	&ports.PrepareFlashbackToVersionRequest{}, &ports.FlashbackToVersionRequest{}, &ports.SplitRegionRequest{},
 	&ports.FlushRequest{}, &ports.BufferBatchGetRequest{}, &ports.BroadcastTxnStatusRequest{},
 	&ports.MvccGetByKeyRequest{}, &ports.MvccGetByStartTSRequest{},
@@ -39,7 +40,7 @@ var replyTypes = []ports.Reply{
 	&ports.PessimisticRollbackReply{}, &ports.RawGetReply{}, &ports.RawBatchGetReply{}, &ports.RawScanReply{},
 	&ports.RawGetKeyTTLReply{}, &ports.RawCompareAndSwapReply{},
 	&ports.CheckSecondaryLocksReply{}, &ports.PessimisticLockReply{}, &ports.ScanLockReply{},
-	&ports.RawChecksumReply{}, &ports.SplitRegionReply{},
+	&ports.RawChecksumReply{}, &ports.RawBatchScanReply{}, &ports.SplitRegionReply{},
 	&ports.FlushReply{}, &ports.BufferBatchGetReply{}, &ports.MvccGetByKeyReply{}, &ports.MvccGetByStartTSReply{},
 }
 

@@ -83,6 +83,8 @@ func adminCommandOf(v ports.Verb) command {
 	switch v {
 	case ports.VerbRawChecksum:
 		return command{"RawChecksum", 0}
+	case ports.VerbRawBatchScan:
+		return command{"RawBatchScan", 21}
 	case ports.VerbDeleteRange:
 		return command{"KvDeleteRange", 12}
 	case ports.VerbUnsafeDestroyRange:

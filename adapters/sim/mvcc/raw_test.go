@@ -147,6 +147,44 @@ func (w *rawTwin) scan(t *rapid.T) {
 	}
 }
 
+func (w *rawTwin) batchScan(t *rapid.T) {
+	req := &ports.RawBatchScanRequest{
+		Ranges: []ports.KeyRange{drawRange(t), drawRange(t)}, EachLimit: uint32(rapid.IntRange(0, 3).Draw(t, "limit")),
+		Reverse: rapid.Bool().Draw(t, "reverse"),
+	}
+	var want []string
+	a, b := req.Ranges[0], req.Ranges[1]
+	sound := true
+	for i, r := range []ports.KeyRange{a, b} {
+		switch first := i == 0; {
+		case first && req.Reverse && len(a.Start) == 0:
+			r.Start = b.End
+			sound = sound && len(b.End) > 0 // the end of all keys
+		case first && !req.Reverse && len(a.End) == 0:
+			r.End = b.Start
+		}
+		sound = sound && (len(r.End) == 0 || string(r.Start) < string(r.End))
+		keys := w.live(r)
+		if req.Reverse {
+			slices.Reverse(keys)
+		}
+		want = append(want, keys[:min(len(keys), int(req.EachLimit))]...)
+	}
+	var reply ports.RawBatchScanReply
+	w.raw().BatchScan(req, Extent{}, &reply)
+	if !sound {
+		require.Len(t, reply.Pairs, 1)
+		require.Contains(t, reply.Pairs[0].Err.Text, "Invalid KeyRanges")
+		return
+	}
+	var got []string
+	for _, p := range reply.Pairs {
+		got = append(got, string(p.Key))
+		require.Equal(t, string(w.model[string(p.Key)].value), string(p.Value))
+	}
+	require.Equal(t, want, got)
+}
+
 func (w *rawTwin) checksum(t *rapid.T) {
 	req := &ports.RawChecksumRequest{Ranges: []ports.KeyRange{drawRange(t), drawRange(t)}}
 	var want, got ports.RawChecksumReply
@@ -194,7 +232,7 @@ func TestRawAgainstModel(t *testing.T) {
 		w := &rawTwin{now: 100, model: map[string]rawValue{}}
 		t.Repeat(map[string]func(*rapid.T){
 			"put": w.put, "batch put": w.batchPut, "delete": w.remove, "delete range": w.deleteRange, "swap": w.swap,
-			"scan": w.scan, "checksum": w.checksum,
+			"scan": w.scan, "checksum": w.checksum, "batch scan": w.batchScan,
 			"": w.same, "wait": func(t *rapid.T) { w.now += uint64(rapid.IntRange(0, 2).Draw(t, "s")) },
 		})
 	})
