@@ -44,7 +44,7 @@ func judge(ctx context.Context, pd, rawPD string) (int, error) {
 		return 0, err
 	}
 	defer store.Close() //nolint:errcheck // the process ends
-	if err := all(ctx, store, slices.Concat(transactions, locks, administration)); err != nil {
+	if err := all(ctx, store, slices.Concat(transactions, locks, leftovers, administration)); err != nil {
 		return 0, err
 	}
 	raw, err := rawkv.NewClientWithOpts(ctx, []string{rawPD})
@@ -52,7 +52,7 @@ func judge(ctx context.Context, pd, rawPD string) (int, error) {
 		return 0, err
 	}
 	defer raw.Close() //nolint:errcheck // the process ends
-	return len(transactions) + len(locks) + len(administration) + len(rawKeys), all(ctx, raw, rawKeys)
+	return len(transactions) + len(locks) + len(leftovers) + len(administration) + len(rawKeys), all(ctx, raw, rawKeys)
 }
 
 func all[C any](ctx context.Context, client C, checks []check[C]) error {
