@@ -51,6 +51,7 @@ mutants:     ## bugs of other clients, put back one at a time, are found; QUICK=
 	@go run ./tests/mutants
 
 conform:     ## the same scripts on the simulated store and on stores that others wrote
+	@go -C tests/cluster test -count=1 -run '^TestAwait' ./rig
 	@go -C tests/cluster run ./conform
 
 cluster:     ## build and start real servers, end-to-end tests and bank on them; QUICK=1 is the short form

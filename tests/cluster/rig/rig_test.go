@@ -2,11 +2,44 @@ package rig
 
 import (
 	"context"
+	"errors"
+	"net"
 	"testing"
 	"time"
 )
 
-// These tests start real servers: they belong to `make cluster`.
+// TestAwaitStores: a cluster is there when every store of it can be reached.
+func TestAwaitStores(t *testing.T) {
+	first, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer first.Close()
+	late, err := freeAddress()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &Cluster{Stores: []*Process{
+		{Name: "first", Address: first.Addr().String()}, {Name: "late", Address: late},
+	}}
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	if err := c.awaitStores(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatalf("a store that does not listen is waited for: %v", err)
+	}
+	there := make(chan error, 1)
+	go func() { there <- c.awaitStores(t.Context()) }()
+	second, err := net.Listen("tcp", late)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer second.Close()
+	if err := <-there; err != nil {
+		t.Fatal(err)
+	}
+}
+
+// The other tests start real servers.
 
 func binaries(t *testing.T) Binaries {
 	t.Helper()
