@@ -65,8 +65,8 @@ const (
 )
 
 // agenda is a 4-ary heap of instants; what happens lies beside it, so that little is moved. Happenings stay where they
-// are until they have happened. What is far away waits outside the heap, in any order: most of it are timers for the case
-// that something takes long.
+// are until they have happened. What is far away waits outside the heap, in any order: most of it are timers for the
+// case that something takes long.
 type agenda struct {
 	slots []slot
 	// far are at the horizon or behind it, slots before it.

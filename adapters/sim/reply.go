@@ -50,7 +50,9 @@ func (b *replyBuffer) Release() {
 	if b.rare != nil {
 		wipe(reflect.ValueOf(b.rare).Elem())
 	}
-	*b = replyBuffer{world: b.world, memory: b.memory[:0], pairs: b.pairs[:0], errors: b.errors[:0]}
+	world, memory, pairs, errors := b.world, b.memory[:0], b.pairs[:0], b.errors[:0]
+	*b = replyBuffer{} // in place, without a copy
+	b.world, b.memory, b.pairs, b.errors = world, memory, pairs, errors
 	b.world.replies = append(b.world.replies, b)
 }
 

@@ -34,10 +34,9 @@ type Get struct {
 
 // Init prepares a read of key, which is borrowed until the answer.
 func (m *Get) Init(key []byte, ts ports.Timestamp, opt Options, deadline ports.Instant) {
-	*m = Get{
-		reader:  reader{ts: ts, options: opt, deadline: deadline},
-		request: ports.GetRequest{Key: key, TS: ts},
-	}
+	*m = Get{} // in place, without a copy
+	m.ts, m.options, m.deadline = ts, opt, deadline
+	m.request.Key, m.request.TS = key, ts
 }
 
 // Value returns the value, false when the key is absent. The caller owns it.

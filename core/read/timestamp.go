@@ -28,7 +28,10 @@ const (
 var timestampStates = [...]string{"idle", "fetching", "finished"}
 
 // Init prepares a question to the oracle.
-func (m *Timestamp) Init(deadline ports.Instant) { *m = Timestamp{deadline: deadline} }
+func (m *Timestamp) Init(deadline ports.Instant) {
+	*m = Timestamp{} // in place, without a copy
+	m.deadline = deadline
+}
 
 // TS returns the timestamp; 0 after a failure.
 func (m *Timestamp) TS() ports.Timestamp { return m.fetch.TS() }

@@ -42,7 +42,8 @@ var fetchStates = [...]string{"idle", "asked", "paused", "finished"}
 // Start asks the oracle. Afterwards the machine may be Done at once, when the
 // deadline has passed.
 func (f *Fetch) Start(env *sm.Env, now, deadline ports.Instant, out *sm.Effects) {
-	*f = Fetch{deadline: deadline}
+	*f = Fetch{} // in place, without a copy
+	f.deadline = deadline
 	f.ask(env, now, out)
 }
 

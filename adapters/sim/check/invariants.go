@@ -22,8 +22,10 @@ type Invariants struct {
 	data Columns
 	// allocated returns the greatest timestamp of PD.
 	allocated func() ports.Timestamp
-	txns      map[ports.Timestamp]*watched
-	memory    memory
+	// recent are some of the transactions of which something was seen lately.
+	txns   map[ports.Timestamp]*watched
+	recent [64]*watched
+	memory memory
 	// reads are the greatest timestamps at which the keys were read.
 	reads map[string]*ports.Timestamp
 	// pushed and stops are what readers know of locks, and how often they met them all the same.
@@ -86,12 +88,17 @@ func (m *Invariants) report(format string, args ...any) {
 
 // txn returns what is known of a transaction.
 func (m *Invariants) txn(start ports.Timestamp) *watched {
+	recent := &m.recent[uint(start^start>>ports.LogicalBits)%uint(len(m.recent))]
+	if t := *recent; t != nil && t.start == start {
+		return t
+	}
 	t := m.txns[start]
 	if t == nil {
 		t = m.memory.watched()
 		t.start, t.keys = start, t.few[:0]
 		m.txns[start] = t
 	}
+	*recent = t
 	return t
 }
 

@@ -14,8 +14,20 @@ const chunkSize = 256
 type ordered[T any] struct {
 	chunks [][]*entry[T]
 	size   int
-	// last is the entry that get has found last: whoever watches a command looks at the keys that it has changed.
-	last *entry[T]
+	// recent are entries that get has found: a key is met again soon, by the next command about it and by whoever
+	// watches. A map of one chunk has none.
+	recent *[recentEntries]*entry[T]
+}
+
+const recentEntries = 64
+
+// recently returns the place of a key among the recent entries.
+func (o *ordered[T]) recently(key []byte) **entry[T] {
+	at := len(key)
+	for _, b := range key[max(0, len(key)-4):] {
+		at = 37*at + int(b)
+	}
+	return &o.recent[at%recentEntries]
 }
 
 type entry[T any] struct {
@@ -108,21 +120,37 @@ func (o *ordered[T]) previous(p place) (place, bool) {
 
 // get returns the entry of a key, nil when there is none.
 func (o *ordered[T]) get(key []byte) *entry[T] {
-	if o.last != nil && bytes.Equal(o.last.key, key) {
-		return o.last
+	if o.recent == nil {
+		if len(o.chunks) < 2 {
+			return o.find(key)
+		}
+		o.recent = new([recentEntries]*entry[T])
 	}
-	at, found := o.seek(key)
-	if !found {
-		return nil
+	recent := o.recently(key)
+	if e := *recent; e != nil && bytes.Equal(e.key, key) {
+		return e
 	}
-	o.last = o.chunks[at.chunk][at.index]
-	return o.last
+	e := o.find(key)
+	if e != nil {
+		*recent = e
+	}
+	return e
+}
+
+func (o *ordered[T]) find(key []byte) *entry[T] {
+	if at, found := o.seek(key); found {
+		return o.chunks[at.chunk][at.index]
+	}
+	return nil
 }
 
 // insert adds an entry whose key is not in the map.
 func (o *ordered[T]) insert(e *entry[T]) {
 	o.size++
 	e.kept = true
+	if o.recent != nil {
+		*o.recently(e.key) = e
+	}
 	if len(o.chunks) == 0 {
 		o.chunks = [][]*entry[T]{append(make([]*entry[T], 0, chunkSize), e)}
 		return
@@ -147,8 +175,13 @@ func (o *ordered[T]) insert(e *entry[T]) {
 // remove takes out the entry at a place; the place is then that of the next entry.
 func (o *ordered[T]) remove(at place) place {
 	o.size--
-	o.last = nil
-	o.at(at).kept = false
+	e := o.at(at)
+	e.kept = false
+	if o.recent != nil {
+		if recent := o.recently(e.key); *recent == e {
+			*recent = nil
+		}
+	}
 	chunk := slices.Delete(o.chunks[at.chunk], at.index, at.index+1)
 	o.chunks[at.chunk] = chunk
 	if len(chunk) == 0 {

@@ -33,8 +33,11 @@ func TestOrderedAgainstSortedList(t *testing.T) {
 				at, _ := o.seek(fmt.Appendf(nil, "%05d", from))
 				i, _ := slices.BinarySearch(list, fmt.Sprintf("%05d", from))
 				for range min(rapid.IntRange(0, 400).Draw(t, "count"), len(list)-i) {
+					key := []byte(list[i])
 					require.Equal(t, list[i], string(o.at(at).key))
+					require.Equal(t, o.at(at), o.get(key))
 					at = o.remove(at)
+					require.Nil(t, o.get(key))
 					list = slices.Delete(list, i, i+1)
 				}
 			},

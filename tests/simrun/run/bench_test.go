@@ -37,7 +37,7 @@ func transact(b *testing.B, n int, seed uint64) uint64 {
 	defer w.Close()
 	o, triples := observe(w), &visits{}
 	h := check.History{Reads: make([]check.Read, 0, n), Txns: make([]check.Txn, 0, n)}
-	done := 0
+	done, keys := 0, benchKeys()
 	for c := range clients {
 		db, _, err := embed.Tasks(w, fmt.Sprintf("c%d", c), seed+uint64(c), app.WithVisitor(triples))
 		require.NoError(b, err)
@@ -48,7 +48,7 @@ func transact(b *testing.B, n int, seed uint64) uint64 {
 				defer cancel()
 				for n > 0 {
 					n--
-					replace(ctx, w, db, name, n, &h)
+					replace(ctx, w, db, name, keys, n, &h)
 				}
 				done++
 			})
@@ -58,12 +58,12 @@ func transact(b *testing.B, n int, seed uint64) uint64 {
 	w.Run(w.Now().Add(time.Second), nil) // secondaries are committed behind the back of whoever committed
 	require.Empty(b, o.invariants.Wrong())
 	require.Empty(b, o.invariants.AtRest())
-	require.Empty(b, h.Wrong(benchKeys(), load.Kept{World: w}))
+	require.Empty(b, h.Wrong(keys, load.Kept{World: w}))
 	return w.Events()
 }
 
-func replace(ctx context.Context, w *sim.World, db *app.Client, name string, n int, h *check.History) {
-	key := benchKey(w.Choose(sim.SiteWorkload, 1000))
+func replace(ctx context.Context, w *sim.World, db *app.Client, name string, keys []string, n int, h *check.History) {
+	key := keys[w.Choose(sim.SiteWorkload, len(keys))]
 	t := check.Txn{Task: name, Receipt: "receipt/" + strconv.Itoa(n), Began: w.Now()}
 	err := db.Update(ctx, func(ctx context.Context, tx *app.Txn) error {
 		t.Start = tx.StartTS()
@@ -81,12 +81,10 @@ func replace(ctx context.Context, w *sim.World, db *app.Client, name string, n i
 	h.Txns = append(h.Txns, t)
 }
 
-func benchKey(i int) string { return fmt.Sprintf("key/%03d", i) }
-
 func benchKeys() []string {
 	keys := make([]string, 1000)
 	for i := range keys {
-		keys[i] = benchKey(i)
+		keys[i] = fmt.Sprintf("key/%03d", i)
 	}
 	return keys
 }
