@@ -152,7 +152,7 @@ func (m *Invariants) onRead(hdr *ports.Header, req ports.Request, reply ports.Re
 			return
 		}
 		for _, k := range q.Keys {
-			failed := func(p ports.Pair) bool { return p.Err != nil && string(p.Key) == string(k) }
+			failed := func(p ports.Pair) bool { return p.Err != nil && string(p.Err.Lock.Key) == string(k) }
 			if !slices.ContainsFunc(r.Pairs, failed) {
 				m.read(hdr, k, q.TS)
 			}

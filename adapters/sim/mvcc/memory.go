@@ -33,7 +33,8 @@ func (e *Engine) Prepare(t Terms, req *ports.PrewriteRequest) []MemoryLock {
 func (m *MemoryLock) Info() ports.Lock { return m.lock.Info(m.Key) }
 
 // Meets returns the error of a read that a lock in memory is in the way of, nil when it is not. That the reader knows
-// the transaction to be committed does not help it (src/storage/mod.rs: prepare_snap_ctx; txn_types: check_ts_conflict).
+// the transaction to be committed does not help it (src/storage/mod.rs: prepare_snap_ctx; components/txn_types/src/
+// lock.rs: check_ts_conflict).
 func (s *Snapshot) Meets(m *MemoryLock) *ports.KeyError {
 	switch s.Isolation {
 	case ports.IsolationRC:

@@ -1,6 +1,7 @@
 package mvcc
 
 import (
+	"encoding/binary"
 	"slices"
 
 	"github.com/tikvx/tikvx/ports"
@@ -17,19 +18,22 @@ type Snapshot struct {
 // read returns the value of a key, nil when it has none, or the error of a lock that is in the way
 // (mvcc/reader/point_getter.rs: get).
 func (e *Engine) read(s *Snapshot, at *entry[columns]) (value []byte, found bool, err *ports.KeyError) {
-	if s.Isolation == ports.IsolationRCCheckTS {
-		if err := s.newer(at); err != nil {
-			return nil, false, err
-		}
-	}
-	if l := at.value.lock; l != nil && s.Isolation == ports.IsolationSI {
-		switch s.conflict(at.key, l) {
+	if l := at.value.lock; l != nil {
+		switch effect, err := s.meets(at.key, l); effect {
 		case ignoreLock:
 		case useLock:
 			// load_data_from_lock: locks that carry no data were ignored already.
 			return l.Value, l.Kind == ports.KindPut, nil
 		case blockedByLock:
-			return nil, false, keyIsLocked(at.key, l)
+			return nil, false, err
+		}
+	}
+	if n := len(at.value.writes); s.Isolation == ports.IsolationRCCheckTS && n > 0 {
+		// A record of any kind will do (point_getter.rs: load_data). TiKV names the key in its stored form.
+		if newest := at.value.writes[n-1].CommitTS; newest > s.TS {
+			stored := binary.BigEndian.AppendUint64(AppendEncoded(nil, at.key), ^uint64(newest))
+			err := writeConflict(stored, nil, s.TS, &Write{CommitTS: newest}, ports.ConflictRCCheckTS)
+			return nil, false, err
 		}
 	}
 	if w := at.value.visible(s.TS); w != nil {
@@ -38,22 +42,32 @@ func (e *Engine) read(s *Snapshot, at *entry[columns]) (value []byte, found bool
 	return nil, false, nil
 }
 
-// newer is the error of a read that wants to know of anything newer than its timestamp: a lock that may carry data,
-// whenever its transaction began, or a record of any kind (components/txn_types/src/lock.rs:
-// check_ts_conflict_rc_check_ts; point_getter.rs: load_data). TiKV names the key of a record in its stored form.
-func (s *Snapshot) newer(at *entry[columns]) *ports.KeyError {
-	c := &at.value
-	if c.lock != nil {
-		if err := s.lockedAnew(at.key, c.lock); err != nil {
-			return err
+// meets says what a lock means to a read, and the error if it is in the way. That its transaction is known to be
+// committed helps a read that minds locks of any age, too (point_getter.rs: load_and_check_lock).
+func (s *Snapshot) meets(key []byte, l *Lock) (lockEffect, *ports.KeyError) {
+	switch s.Isolation {
+	case ports.IsolationSI:
+		effect := s.conflict(key, l)
+		if effect == blockedByLock {
+			return effect, keyIsLocked(key, l)
 		}
+		return effect, nil
+	case ports.IsolationRCCheckTS:
+		err := s.lockedAnew(key, l)
+		switch {
+		case err == nil:
+		case slices.Contains(s.Committed, l.StartTS):
+			return useLock, nil
+		default:
+			return blockedByLock, err
+		}
+	case ports.IsolationRC:
 	}
-	if n := len(c.writes); n > 0 && c.writes[n-1].CommitTS > s.TS {
-		return writeConflict(at.key, nil, s.TS, &Write{CommitTS: c.writes[n-1].CommitTS}, ports.ConflictRCCheckTS)
-	}
-	return nil
+	return ignoreLock, nil
 }
 
+// lockedAnew is the error of a read that wants to know of anything newer than its timestamp: of a lock that may carry
+// data, whenever its transaction began (components/txn_types/src/lock.rs: check_ts_conflict_rc_check_ts).
 func (s *Snapshot) lockedAnew(key []byte, l *Lock) *ports.KeyError {
 	if !l.mayWrite() || slices.Contains(s.Resolved, l.StartTS) {
 		return nil
@@ -105,9 +119,17 @@ func (e *Engine) BatchGet(keys [][]byte, s *Snapshot, reply *ports.BatchGetReply
 			continue
 		}
 		if value, found, err := e.read(s, at); found || err != nil {
-			reply.Pairs = append(reply.Pairs, ports.Pair{Key: at.key, Value: value, Err: err})
+			reply.Pairs = append(reply.Pairs, pair(at.key, value, err))
 		}
 	}
+}
+
+// pair is what became of one key; an error names it itself (src/storage/errors.rs: entry_result_to_kv_pair).
+func pair(key, value []byte, err *ports.KeyError) ports.Pair {
+	if err != nil {
+		return ports.Pair{Err: err}
+	}
+	return ports.Pair{Key: key, Value: value}
 }
 
 // Scan reads at most Limit pairs inside the extent; a key whose lock is in the way is a pair with an error and counts
@@ -125,7 +147,7 @@ func (e *Engine) Scan(req *ports.ScanRequest, x Extent, s *Snapshot, reply *port
 			value = nil
 		}
 		if found || err != nil {
-			reply.Pairs = append(reply.Pairs, ports.Pair{Key: at.key, Value: value, Err: err})
+			reply.Pairs = append(reply.Pairs, pair(at.key, value, err))
 		}
 		return len(reply.Pairs) < int(req.Limit)
 	}

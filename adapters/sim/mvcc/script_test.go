@@ -290,6 +290,12 @@ func (s *script) plant() string {
 
 func (s *script) read() string {
 	snapshot := &Snapshot{TS: s.ts("ts"), Resolved: s.list("resolved"), Committed: s.list("committed")}
+	switch s.text("isolation") {
+	case "rc":
+		snapshot.Isolation = ports.IsolationRC
+	case "check":
+		snapshot.Isolation = ports.IsolationRCCheckTS
+	}
 	var pairs []ports.Pair
 	switch s.d.Cmd {
 	case "get":
@@ -401,7 +407,15 @@ func number(ts ports.Timestamp) string {
 
 var reasons = map[ports.ConflictReason]string{
 	ports.ConflictOptimistic: "newer version", ports.ConflictSelfRolledBack: "rolled back itself",
-	ports.ConflictPessimisticRetry: "again",
+	ports.ConflictPessimisticRetry: "again", ports.ConflictRCCheckTS: "anything newer",
+}
+
+// printable prints a key, quoted if it needs to be.
+func printable(key []byte) string {
+	if text := strconv.Quote(string(key)); text != `"`+string(key)+`"` {
+		return text
+	}
+	return string(key)
 }
 
 // answer prints what a command said.
@@ -420,7 +434,7 @@ func answer(text string, e *ports.KeyError) string {
 		return fmt.Sprintf("locked %s by %s primary %s ttl %d",
 			e.Lock.Key, number(e.Lock.StartTS), e.Lock.Primary, e.Lock.TTL)
 	case ports.KeyWriteConflict:
-		return fmt.Sprintf("conflict %s with %s←%s: %s", e.Key, number(e.ConflictCommitTS), number(e.ConflictTS),
+		return fmt.Sprintf("conflict %s with %s←%s: %s", printable(e.Key), number(e.ConflictCommitTS), number(e.ConflictTS),
 			reasons[e.Reason])
 	case ports.KeyAlreadyExists:
 		return fmt.Sprintf("%s exists", e.Key)
