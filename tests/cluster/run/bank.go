@@ -43,7 +43,9 @@ func onUnistore(ctx context.Context, binaries rig.Binaries, dir string, quick bo
 	if quick {
 		length = 3 * time.Second
 	}
-	if err := runLists(ctx, client, length/2, sum); err != nil {
+	listed, enough := context.WithTimeout(ctx, length/2)
+	defer enough()
+	if err := runLists(listed, client, workers, sum); err != nil {
 		return err
 	}
 	return runBank(ctx, db{client}, sum, func(*bank.Bank) error {
@@ -131,10 +133,23 @@ func onRaftCluster(
 		return err
 	}
 	defer client.Close(ctx) //nolint:errcheck // the run is over
-	return runBank(ctx, db{client}, sum, func(b *bank.Bank) error {
+	// What is told of lists under the same faults is held against snapshot isolation, too.
+	listed, enough := context.WithCancel(ctx)
+	defer enough()
+	lists := make(chan error, 1)
+	own := &result{}
+	go func() { lists <- runLists(listed, client, listUsers, own) }()
+	err = runBank(ctx, db{client}, sum, func(b *bank.Bank) error {
 		return events(faults{cluster: cluster, bank: b, sum: sum})
 	})
+	enough()
+	err = errors.Join(err, <-lists)
+	sum.wrong = append(sum.wrong, own.wrong...)
+	return err
 }
+
+// listUsers append to lists beside the bank while stores break: few, as the bank's rate is measured.
+const listUsers = 2
 
 // faults breaks a cluster while a bank runs on it.
 type faults struct {
