@@ -56,6 +56,18 @@ type SplitRegionRequest struct {
 	Raw  bool
 }
 
+// LockWaitInfoRequest asks a store which of its requests wait for locks. It is about
+// a store: the header names no region.
+type LockWaitInfoRequest struct{}
+
+// LockWaitInfoReply answers [LockWaitInfoRequest]. WaitForTxn is 0 where the lock is
+// shared.
+type LockWaitInfoReply struct {
+	ReplyHeader
+	Text  string
+	Waits []WaitFor
+}
+
 // RawChecksumReply answers [RawChecksumRequest]: an exclusive or of the pairs'
 // CRC-64s (ECMA), their number and the bytes of keys and values.
 type RawChecksumReply struct {
@@ -106,6 +118,12 @@ func (*FlashbackToVersionRequest) Verb() Verb { return VerbFlashbackToVersion }
 
 // Verb implements [Request].
 func (*SplitRegionRequest) Verb() Verb { return VerbSplitRegion }
+
+// Verb implements [Request].
+func (*LockWaitInfoRequest) Verb() Verb { return VerbLockWaitInfo }
+
+// Verb implements [Reply].
+func (*LockWaitInfoReply) Verb() Verb { return VerbLockWaitInfo }
 
 // Verb implements [Reply].
 func (*RawChecksumReply) Verb() Verb { return VerbRawChecksum }

@@ -64,6 +64,7 @@ var (
 		&ports.RawChecksumRequest{}, &ports.RawBatchScanRequest{},
 		&ports.DeleteRangeRequest{}, &ports.UnsafeDestroyRangeRequest{},
 		&ports.PrepareFlashbackToVersionRequest{}, &ports.FlashbackToVersionRequest{}, &ports.SplitRegionRequest{},
+		&ports.LockWaitInfoRequest{},
 		&ports.FlushRequest{}, &ports.BufferBatchGetRequest{}, &ports.BroadcastTxnStatusRequest{},
 		&ports.MvccGetByKeyRequest{}, &ports.MvccGetByStartTSRequest{},
 	}
@@ -76,6 +77,7 @@ var (
 		&ports.CheckSecondaryLocksReply{}, &ports.PessimisticLockReply{}, &ports.ScanLockReply{},
 		&ports.RawChecksumReply{}, &ports.RawBatchScanReply{},
 		&ports.RangeReply{Of: ports.VerbDeleteRange}, &ports.SplitRegionReply{},
+		&ports.LockWaitInfoReply{},
 		&ports.FlushReply{}, &ports.BufferBatchGetReply{}, &ports.BroadcastTxnStatusReply{},
 		&ports.MvccGetByKeyReply{}, &ports.MvccGetByStartTSReply{},
 	}

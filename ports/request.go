@@ -43,6 +43,7 @@ const (
 	VerbMvccGetByKey
 	VerbMvccGetByStartTS
 	VerbRawBatchScan
+	VerbLockWaitInfo
 	verbs
 )
 

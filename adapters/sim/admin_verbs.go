@@ -21,6 +21,8 @@ func adminReply(verb ports.Verb) ports.Reply {
 		return &ports.RangeReply{Of: verb}
 	case ports.VerbSplitRegion:
 		return &ports.SplitRegionReply{}
+	case ports.VerbLockWaitInfo:
+		return &ports.LockWaitInfoReply{}
 	default:
 		panic(fmt.Sprintf("sim: verb %d has no reply", verb))
 	}
@@ -28,7 +30,12 @@ func adminReply(verb ports.Verb) ports.Reply {
 
 // storeLevel reports whether a request is about a store, and not about one of its regions.
 func storeLevel(req ports.Request) bool {
-	return req.Verb() == ports.VerbUnsafeDestroyRange || req.Verb() == ports.VerbBroadcastTxnStatus
+	switch req.Verb() {
+	case ports.VerbUnsafeDestroyRange, ports.VerbBroadcastTxnStatus, ports.VerbLockWaitInfo:
+		return true
+	default:
+		return false
+	}
 }
 
 // adminInRegion is inRegion for the verbs of administrators. What makes no sense is refused for that reason.

@@ -24,6 +24,7 @@ func requests() []ports.Request {
 		&ports.RawChecksumRequest{}, &ports.RawBatchScanRequest{},
 		&ports.DeleteRangeRequest{}, &ports.UnsafeDestroyRangeRequest{},
 		&ports.PrepareFlashbackToVersionRequest{}, &ports.FlashbackToVersionRequest{}, &ports.SplitRegionRequest{},
+		&ports.LockWaitInfoRequest{},
 		&ports.FlushRequest{}, &ports.BufferBatchGetRequest{}, &ports.BroadcastTxnStatusRequest{},
 		&ports.MvccGetByKeyRequest{}, &ports.MvccGetByStartTSRequest{},
 	}
@@ -93,7 +94,9 @@ func places(v reflect.Value, found map[uintptr]reflect.Type) {
 	switch v.Kind() {
 	case reflect.Pointer:
 		if !v.IsNil() {
-			found[v.Pointer()] = v.Type()
+			if v.Elem().Type().Size() > 0 { // what has no size has no memory of its own
+				found[v.Pointer()] = v.Type()
+			}
 			places(v.Elem(), found)
 		}
 	case reflect.Interface:

@@ -27,10 +27,10 @@
 // that stand still are: a leader without a majority reads for the rest of its lease, then answers nothing until another
 // one leads. The faults are listed at [Fault].
 //
-// Requests for pessimistic locks wait in the queues of the store that they have met a lock at, and nobody but that store
-// wakes them; one store detects deadlocks, and hears of waits by messages that take time and can be lost. Pessimistic
-// locks may be in the memory of a leader only, or answered before they are replicated, and lost ([FaultLostLock]).
-// Shared locks are modelled.
+// Requests for pessimistic locks wait in the queues of the store that they have met a lock at, and nobody but that
+// store wakes them; one store detects deadlocks, and hears of waits by messages that take time and can be lost.
+// Pessimistic locks may be in the memory of a leader only, or answered before they are replicated, and lost
+// ([FaultLostLock]). Shared locks are modelled.
 //
 // A region that is in flashback serves flashbacks and older reads only. Garbage is collected when PD's GC safe point
 // moves, with the evidence of old conflicts and rollbacks: by a client, or, with [Config.GCLife], by somebody else.

@@ -275,6 +275,18 @@ func (w *World) waitForAnother(s *store, key []byte) {
 	}
 }
 
+// info lists the waits (waiter_manager.rs: to_wait_for_entries).
+func (l *lockWaits) info() []ports.WaitFor {
+	var list []ports.WaitFor
+	for _, wait := range l.list {
+		key := wait.waiter.Key
+		list = append(list, ports.WaitFor{
+			Txn: wait.waiter.StartTS, WaitForTxn: wait.lock.StartTS, KeyHash: ports.KeyHash(key), Key: key,
+		})
+	}
+	return list
+}
+
 // inProcess lets something happen in the process of a store: later when that stands still, never when it has ended.
 func (w *World) inProcess(s *store, at ports.Instant, f func()) {
 	h := w.agenda.add(at)

@@ -399,3 +399,23 @@ func TestNobodyGoesOnWithoutMajority(t *testing.T) {
 	require.Equal(t, ports.KeyLocked, s.error(gens[1]).Kind)
 	s.noWaits()
 }
+
+// A store says who waits there, for whom and for what; of several who share a lock it names none.
+func TestLockWaitInfo(t *testing.T) {
+	s := newStation(t, Config{Chooser: Boring{}})
+	s.hold(lockOf(10, "k"))
+	s.hold(sharing(lockOf(11, "l")))
+	s.error(s.send(lockOf(20, "l"))) // closes the set
+	gens := s.wait(lockOf(20, "k"), lockOf(30, "l"))
+	ask := func(store ports.StoreID) []ports.WaitFor {
+		to := ports.Endpoint{Store: store, Address: s.w.store(store).address}
+		reply := s.await(s.sendTo(to, &ports.Header{}, &ports.LockWaitInfoRequest{})).Reply.(*ports.LockWaitInfoReply)
+		require.Nil(t, reply.Region())
+		require.Empty(t, reply.Text)
+		return reply.Waits
+	}
+	leader, _ := s.w.regions.ordered[0].leader()
+	require.Equal(t, []ports.WaitFor{waitFor(20, 10, "k"), waitFor(30, 0, "l")}, ask(leader.Store))
+	require.Empty(t, ask(leader.Store%3+1))
+	s.waiting(gens...)
+}

@@ -94,6 +94,8 @@ func (w *World) performRare(
 		e.BufferBatchGet(q, reply.(*ports.BufferBatchGetReply))
 	case *ports.BroadcastTxnStatusRequest:
 		w.onBroadcast(s, q)
+	case *ports.LockWaitInfoRequest:
+		reply.(*ports.LockWaitInfoReply).Waits = s.waits.info()
 	case *ports.MvccGetByKeyRequest:
 		e.MvccGetByKey(q, reply.(*ports.MvccGetByKeyReply))
 	case *ports.MvccGetByStartTSRequest:

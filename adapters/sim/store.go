@@ -227,7 +227,7 @@ func writes(v ports.Verb) bool {
 		ports.VerbScanLock, ports.VerbRawGetKeyTTL, ports.VerbRawChecksum,
 		ports.VerbRawBatchScan, ports.VerbUnsafeDestroyRange,
 		ports.VerbBufferBatchGet, ports.VerbBroadcastTxnStatus,
-		ports.VerbMvccGetByKey, ports.VerbMvccGetByStartTS:
+		ports.VerbMvccGetByKey, ports.VerbMvccGetByStartTS, ports.VerbLockWaitInfo:
 		return false
 	default:
 		return true

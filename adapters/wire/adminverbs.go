@@ -45,6 +45,8 @@ func adminRequest(c *kvrpcpb.Context, req ports.Request) message {
 		}
 	case *ports.SplitRegionRequest:
 		return &kvrpcpb.SplitRegionRequest{Context: c, SplitKeys: r.Keys, IsRawKv: r.Raw}
+	case *ports.LockWaitInfoRequest:
+		return &kvrpcpb.GetLockWaitInfoRequest{Context: c}
 	}
 	return nil
 }
@@ -89,6 +91,9 @@ func decodeAdminRequest(verb ports.Verb, body []byte) (*kvrpcpb.Context, ports.R
 	case ports.VerbSplitRegion:
 		m, err := parse(new(kvrpcpb.SplitRegionRequest), body)
 		return m.Context, &ports.SplitRegionRequest{Keys: m.SplitKeys, Raw: m.IsRawKv}, err
+	case ports.VerbLockWaitInfo:
+		m, err := parse(new(kvrpcpb.GetLockWaitInfoRequest), body)
+		return m.Context, &ports.LockWaitInfoRequest{}, err
 	default:
 		return nil, nil, malformed("request of no verb")
 	}
@@ -111,6 +116,8 @@ func adminReply(fault *errorpb.Error, reply ports.Reply) message {
 			m.Regions = append(m.Regions, RegionMeta(&r.Regions[i]))
 		}
 		return m
+	case *ports.LockWaitInfoReply:
+		return &kvrpcpb.GetLockWaitInfoResponse{RegionError: fault, Error: r.Text, Entries: waitsToProto(r.Waits)}
 	}
 	return nil
 }
@@ -158,6 +165,15 @@ func decodeAdmin(verb ports.Verb, body []byte) (ports.Reply, error) {
 		}
 		setFaultMessage(&r.ReplyHeader, m.RegionError)
 		r.Regions = regionsFromProto(m.Regions)
+		return r, nil
+	case ports.VerbLockWaitInfo:
+		var m kvrpcpb.GetLockWaitInfoResponse
+		r := &ports.LockWaitInfoReply{}
+		if m.Unmarshal(body) != nil {
+			return r, malformed("waits")
+		}
+		setFaultMessage(&r.ReplyHeader, m.RegionError)
+		r.Text, r.Waits = m.Error, waitsFromProto(m.Entries)
 		return r, nil
 	default:
 		return nil, malformed("reply to no verb")

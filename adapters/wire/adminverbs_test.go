@@ -27,6 +27,10 @@ func adminExchanges() []exchange {
 			response: &kvrpcpb.FlashbackToVersionResponse{},
 		},
 		{verb: ports.VerbSplitRegion, request: &kvrpcpb.SplitRegionRequest{}, response: &kvrpcpb.SplitRegionResponse{}},
+		{
+			verb: ports.VerbLockWaitInfo, request: &kvrpcpb.GetLockWaitInfoRequest{},
+			response: &kvrpcpb.GetLockWaitInfoResponse{},
+		},
 	}
 }
 

@@ -98,24 +98,36 @@ func deadlockFromProto(d *kvrpcpb.Deadlock) ports.KeyError {
 		Kind: ports.KeyDeadlock, LockTS: ports.Timestamp(d.GetLockTs()), Key: d.GetLockKey(),
 		DeadlockKeyHash: d.GetDeadlockKeyHash(),
 	}
-	for _, w := range d.GetWaitChain() {
-		k.WaitChain = append(k.WaitChain, ports.WaitFor{
+	k.WaitChain = waitsFromProto(d.GetWaitChain())
+	return k
+}
+
+func waitsFromProto(list []*deadlock.WaitForEntry) []ports.WaitFor {
+	var waits []ports.WaitFor
+	for _, w := range list {
+		waits = append(waits, ports.WaitFor{
 			Txn: ports.Timestamp(w.GetTxn()), WaitForTxn: ports.Timestamp(w.GetWaitForTxn()), KeyHash: w.GetKeyHash(),
 			Key: w.GetKey(),
 		})
 	}
-	return k
+	return waits
 }
 
 func deadlockToProto(k *ports.KeyError) *kvrpcpb.Deadlock {
-	d := &kvrpcpb.Deadlock{LockTs: uint64(k.LockTS), LockKey: k.Key, DeadlockKeyHash: k.DeadlockKeyHash}
-	for i := range k.WaitChain {
-		w := &k.WaitChain[i]
-		d.WaitChain = append(d.WaitChain, &deadlock.WaitForEntry{
+	return &kvrpcpb.Deadlock{
+		LockTs: uint64(k.LockTS), LockKey: k.Key, DeadlockKeyHash: k.DeadlockKeyHash, WaitChain: waitsToProto(k.WaitChain),
+	}
+}
+
+func waitsToProto(waits []ports.WaitFor) []*deadlock.WaitForEntry {
+	var list []*deadlock.WaitForEntry
+	for i := range waits {
+		w := &waits[i]
+		list = append(list, &deadlock.WaitForEntry{
 			Txn: uint64(w.Txn), WaitForTxn: uint64(w.WaitForTxn), KeyHash: w.KeyHash, Key: w.Key,
 		})
 	}
-	return d
+	return list
 }
 
 func mutationsFromProto(list []*kvrpcpb.Mutation) []ports.Mutation {

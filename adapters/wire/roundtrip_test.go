@@ -29,6 +29,7 @@ var requestTypes = []ports.Request{
 	&ports.RawChecksumRequest{}, &ports.RawBatchScanRequest{},
 	&ports.DeleteRangeRequest{}, &ports.UnsafeDestroyRangeRequest{},
 	&ports.PrepareFlashbackToVersionRequest{}, &ports.FlashbackToVersionRequest{}, &ports.SplitRegionRequest{},
+	&ports.LockWaitInfoRequest{},
 	&ports.FlushRequest{}, &ports.BufferBatchGetRequest{}, &ports.BroadcastTxnStatusRequest{},
 	&ports.MvccGetByKeyRequest{}, &ports.MvccGetByStartTSRequest{},
 }
@@ -41,6 +42,7 @@ var replyTypes = []ports.Reply{
 	&ports.RawGetKeyTTLReply{}, &ports.RawCompareAndSwapReply{},
 	&ports.CheckSecondaryLocksReply{}, &ports.PessimisticLockReply{}, &ports.ScanLockReply{},
 	&ports.RawChecksumReply{}, &ports.RawBatchScanReply{}, &ports.SplitRegionReply{},
+	&ports.LockWaitInfoReply{},
 	&ports.FlushReply{}, &ports.BufferBatchGetReply{}, &ports.MvccGetByKeyReply{}, &ports.MvccGetByStartTSReply{},
 }
 

@@ -95,6 +95,8 @@ func adminCommandOf(v ports.Verb) command {
 		return command{"KvFlashbackToVersion", 35}
 	case ports.VerbSplitRegion:
 		return command{"SplitRegion", 0}
+	case ports.VerbLockWaitInfo:
+		return command{"GetLockWaitInfo", 0}
 	default:
 		return command{}
 	}
