@@ -23,8 +23,8 @@ var keyFields = map[string]string{
 	"Lock.Key": "user", "Lock.Primary": "user", "Lock.Secondaries": "user",
 	"KeyError.Key": "user", "KeyError.Primary": "user",
 	"RegionFault.BucketKeys": "pd",
-	"Region.Range":           "pd",
-	"Ask.Key":                "pd", "Ask.Until": "pd", "Query.Key": "pd", "Query.End": "pd", "Fact.Key": "pd",
+	"Region.Range":           "pd", "StoreSafeTSRequest.Range": "pd",
+	"Ask.Key": "pd", "Ask.Until": "pd", "Query.Key": "pd", "Query.End": "pd", "Fact.Key": "pd",
 
 	"GetRequest.Key": "user", "BatchGetRequest.Keys": "user", "ScanRequest.Range": "user",
 	"PrewriteRequest.Secondaries": "user", "CheckSecondaryLocksRequest.Keys": "user",
@@ -66,6 +66,7 @@ var (
 		&ports.PrepareFlashbackToVersionRequest{}, &ports.FlashbackToVersionRequest{}, &ports.SplitRegionRequest{},
 		&ports.LockWaitInfoRequest{},
 		&ports.FlushRequest{}, &ports.BufferBatchGetRequest{}, &ports.BroadcastTxnStatusRequest{},
+		&ports.StoreSafeTSRequest{},
 		&ports.MvccGetByKeyRequest{}, &ports.MvccGetByStartTSRequest{},
 	}
 	replies = []ports.Reply{
@@ -79,6 +80,7 @@ var (
 		&ports.RangeReply{Of: ports.VerbDeleteRange}, &ports.SplitRegionReply{},
 		&ports.LockWaitInfoReply{},
 		&ports.FlushReply{}, &ports.BufferBatchGetReply{}, &ports.BroadcastTxnStatusReply{},
+		&ports.StoreSafeTSReply{},
 		&ports.MvccGetByKeyReply{}, &ports.MvccGetByStartTSReply{},
 	}
 )

@@ -44,6 +44,7 @@ const (
 	VerbMvccGetByStartTS
 	VerbRawBatchScan
 	VerbLockWaitInfo
+	VerbStoreSafeTS
 	verbs
 )
 

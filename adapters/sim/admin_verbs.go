@@ -31,7 +31,8 @@ func adminReply(verb ports.Verb) ports.Reply {
 // storeLevel reports whether a request is about a store, and not about one of its regions.
 func storeLevel(req ports.Request) bool {
 	switch req.Verb() {
-	case ports.VerbUnsafeDestroyRange, ports.VerbBroadcastTxnStatus, ports.VerbLockWaitInfo:
+	case ports.VerbUnsafeDestroyRange, ports.VerbBroadcastTxnStatus, ports.VerbLockWaitInfo,
+		ports.VerbStoreSafeTS:
 		return true
 	default:
 		return false

@@ -26,6 +26,7 @@ func requests() []ports.Request {
 		&ports.PrepareFlashbackToVersionRequest{}, &ports.FlashbackToVersionRequest{}, &ports.SplitRegionRequest{},
 		&ports.LockWaitInfoRequest{},
 		&ports.FlushRequest{}, &ports.BufferBatchGetRequest{}, &ports.BroadcastTxnStatusRequest{},
+		&ports.StoreSafeTSRequest{},
 		&ports.MvccGetByKeyRequest{}, &ports.MvccGetByStartTSRequest{},
 	}
 }

@@ -168,7 +168,7 @@ var verbNames = [ports.Verbs]string{
 	"PessimisticLock", "ScanLock", "RawChecksum", "DeleteRange", "UnsafeDestroyRange", "PrepareFlashbackToVersion",
 	"FlashbackToVersion", "SplitRegion",
 	"Flush", "BufferBatchGet", "BroadcastTxnStatus", "MvccGetByKey", "MvccGetByStartTS", "RawBatchScan",
-	"LockWaitInfo",
+	"LockWaitInfo", "StoreSafeTS",
 }
 
 func verbName(v ports.Verb) string { return verbNames[v] }

@@ -13,7 +13,7 @@ import (
 // unprovoked are the region errors that nothing in a world brings about, with the reason.
 var unprovoked = map[ports.FaultKind]string{
 	ports.FaultNone:                  "it is no error",
-	ports.FaultUndeterminedResult:    "an engine does not fail half-way here (components/tikv_kv/src/lib.rs: Undetermined)",
+	ports.FaultUndeterminedResult:    "no engine fails half-way here (components/tikv_kv/src/lib.rs: Undetermined)",
 	ports.FaultBucketVersionNotMatch: "only the coprocessor compares versions of buckets (src/coprocessor/endpoint.rs)",
 }
 
@@ -190,7 +190,8 @@ func TestDiskFull(t *testing.T) {
 }
 
 func TestDiskFullSomewhere(t *testing.T) {
-	s := newStation(t, raw(chosen{SiteDisturb: {1, 1}, SiteCandidate: {1}, SiteOutage: {0, 0, 7}}, FaultsOf(FaultDiskFull)))
+	chooser := chosen{SiteDisturb: {1, 1}, SiteCandidate: {1}, SiteOutage: {0, 0, 7}}
+	s := newStation(t, raw(chooser, FaultsOf(FaultDiskFull)))
 	s.w.Run(s.w.now.Add(120*time.Millisecond), nil)
 	require.Equal(t, DiskAlreadyFull, s.w.stores[0].disk)
 	require.EqualValues(t, 1, s.w.Counts()[FaultDiskFull], "one at a time")

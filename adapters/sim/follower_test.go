@@ -337,6 +337,15 @@ func TestSafeTSOn(t *testing.T) {
 	require.EqualValues(t, 30, s.w.safeTSOn(store, ports.KeyRange{}), "a region that is not there does not count")
 }
 
+func TestStoreSafeTS(t *testing.T) {
+	s := newStation(t, raw(Boring{}, 0))
+	r := s.w.regions.ordered[0]
+	r.safe.ts = 7
+	to, _ := s.address(r, 3)
+	ev := s.await(s.sendTo(to, &ports.Header{}, &ports.StoreSafeTSRequest{}))
+	require.EqualValues(t, 7, ev.Reply.(*ports.StoreSafeTSReply).SafeTS)
+}
+
 func TestLagSomewhere(t *testing.T) {
 	s := newStation(t, raw(chosen{SiteDisturb: {1}, SiteCandidate: {1}}, FaultsOf(FaultLag)))
 	s.w.Run(s.w.now.Add(100*time.Millisecond), nil)

@@ -33,6 +33,8 @@ func rareReply(verb ports.Verb) ports.Reply {
 		return &ports.FlushReply{}
 	case ports.VerbBufferBatchGet:
 		return &ports.BufferBatchGetReply{}
+	case ports.VerbStoreSafeTS:
+		return &ports.StoreSafeTSReply{}
 	case ports.VerbBroadcastTxnStatus:
 		return &ports.BroadcastTxnStatusReply{}
 	case ports.VerbMvccGetByKey:
@@ -92,6 +94,8 @@ func (w *World) performRare(
 		e.Flush(q, reply.(*ports.FlushReply))
 	case *ports.BufferBatchGetRequest:
 		e.BufferBatchGet(q, reply.(*ports.BufferBatchGetReply))
+	case *ports.StoreSafeTSRequest:
+		reply.(*ports.StoreSafeTSReply).SafeTS = w.safeTSOn(s, q.Range)
 	case *ports.BroadcastTxnStatusRequest:
 		w.onBroadcast(s, q)
 	case *ports.LockWaitInfoRequest:

@@ -227,7 +227,7 @@ func writes(v ports.Verb) bool {
 		ports.VerbScanLock, ports.VerbRawGetKeyTTL, ports.VerbRawChecksum,
 		ports.VerbRawBatchScan, ports.VerbUnsafeDestroyRange,
 		ports.VerbBufferBatchGet, ports.VerbBroadcastTxnStatus,
-		ports.VerbMvccGetByKey, ports.VerbMvccGetByStartTS, ports.VerbLockWaitInfo:
+		ports.VerbMvccGetByKey, ports.VerbMvccGetByStartTS, ports.VerbLockWaitInfo, ports.VerbStoreSafeTS:
 		return false
 	default:
 		return true

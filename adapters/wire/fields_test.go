@@ -77,6 +77,10 @@ func exchanges() []exchange {
 			response: &kvrpcpb.BufferBatchGetResponse{},
 		},
 		{
+			verb: ports.VerbStoreSafeTS, request: &kvrpcpb.StoreSafeTSRequest{},
+			response: &kvrpcpb.StoreSafeTSResponse{},
+		},
+		{
 			verb: ports.VerbBroadcastTxnStatus, request: &kvrpcpb.BroadcastTxnStatusRequest{},
 			response: &kvrpcpb.BroadcastTxnStatusResponse{},
 		},

@@ -20,6 +20,10 @@ func (e *Encoder) fillRare(c *kvrpcpb.Context, req ports.Request) message {
 		}
 	case *ports.BufferBatchGetRequest:
 		return &kvrpcpb.BufferBatchGetRequest{Context: c, Keys: r.Keys, Version: uint64(r.StartTS)}
+	case *ports.StoreSafeTSRequest:
+		return &kvrpcpb.StoreSafeTSRequest{ // has no place for a header
+			KeyRange: &kvrpcpb.KeyRange{StartKey: r.Range.Start, EndKey: r.Range.End},
+		}
 	case *ports.BroadcastTxnStatusRequest:
 		m := &kvrpcpb.BroadcastTxnStatusRequest{Context: c}
 		for _, s := range r.Statuses {
@@ -49,6 +53,11 @@ func decodeRareRequest(verb ports.Verb, body []byte) (*kvrpcpb.Context, ports.Re
 	case ports.VerbBufferBatchGet:
 		m, err := parse(new(kvrpcpb.BufferBatchGetRequest), body)
 		return m.Context, &ports.BufferBatchGetRequest{Keys: m.Keys, StartTS: ports.Timestamp(m.Version)}, err
+	case ports.VerbStoreSafeTS:
+		m, err := parse(new(kvrpcpb.StoreSafeTSRequest), body)
+		return nil, &ports.StoreSafeTSRequest{
+			Range: ports.KeyRange{Start: m.KeyRange.GetStartKey(), End: m.KeyRange.GetEndKey()},
+		}, err
 	case ports.VerbBroadcastTxnStatus:
 		m, err := parse(new(kvrpcpb.BroadcastTxnStatusRequest), body)
 		r := &ports.BroadcastTxnStatusRequest{}
@@ -76,6 +85,8 @@ func rareReplyToProto(fault *errorpb.Error, reply ports.Reply) message {
 		return &kvrpcpb.FlushResponse{RegionError: fault, Errors: errorList(r.Errors)}
 	case *ports.BufferBatchGetReply:
 		return &kvrpcpb.BufferBatchGetResponse{RegionError: fault, Pairs: pairList(r.Pairs), Error: errorPart(r.Err)}
+	case *ports.StoreSafeTSReply:
+		return &kvrpcpb.StoreSafeTSResponse{SafeTs: uint64(r.SafeTS)}
 	case *ports.BroadcastTxnStatusReply:
 		return &kvrpcpb.BroadcastTxnStatusResponse{} // has no place for an error
 	case *ports.MvccGetByKeyReply:
@@ -108,6 +119,12 @@ func decodeRare(verb ports.Verb, body []byte) (ports.Reply, error) {
 			r.Pairs = append(r.Pairs, pair)
 		}
 		return r, nil
+	case ports.VerbStoreSafeTS:
+		var m kvrpcpb.StoreSafeTSResponse
+		if m.Unmarshal(body) != nil {
+			return nil, malformed("safe timestamp")
+		}
+		return &ports.StoreSafeTSReply{SafeTS: ports.Timestamp(m.SafeTs)}, nil
 	case ports.VerbBroadcastTxnStatus:
 		var m kvrpcpb.BroadcastTxnStatusResponse
 		if m.Unmarshal(body) != nil {

@@ -68,6 +68,8 @@ func commandOf(v ports.Verb) command {
 		return command{"KvFlush", 37}
 	case ports.VerbBufferBatchGet:
 		return command{"KvBufferBatchGet", 38}
+	case ports.VerbStoreSafeTS:
+		return command{"GetStoreSafeTS", 0}
 	case ports.VerbBroadcastTxnStatus:
 		return command{"BroadcastTxnStatus", 40}
 	case ports.VerbMvccGetByKey:
