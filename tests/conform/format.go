@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tikvx/tikvx/core/key"
 	"github.com/tikvx/tikvx/ports"
 )
 
@@ -58,6 +59,8 @@ func raw(b *strings.Builder, reply ports.Reply) {
 	case *ports.RawBatchGetReply:
 		many(b, nil, r.Pairs)
 	case *ports.RawScanReply:
+		many(b, nil, r.Pairs)
+	case *ports.RawBatchScanReply:
 		many(b, nil, r.Pairs)
 	case *ports.RawWriteReply:
 		unless(b, r.Text, func() { b.WriteString("ok\n") })
@@ -238,7 +241,7 @@ func verdict(b *strings.Builder, err *ports.KeyError) {
 	case ports.KeyLocked:
 		held(b, &err.Lock)
 	case ports.KeyWriteConflict:
-		fmt.Fprintf(b, "write conflict key=%s start=%s conflict=%s commit=%s\n", err.Key, formatTS(err.StartTS),
+		fmt.Fprintf(b, "write conflict key=%s start=%s conflict=%s commit=%s\n", plain(err.Key), formatTS(err.StartTS),
 			formatTS(err.ConflictTS), formatTS(err.ConflictCommitTS))
 	case ports.KeyAlreadyExists:
 		fmt.Fprintf(b, "already exists key=%s\n", err.Key)
@@ -263,6 +266,18 @@ func verdict(b *strings.Builder, err *ports.KeyError) {
 	default:
 		fmt.Fprintf(b, "key error %d\n", err.Kind)
 	}
+}
+
+// plain is a key as the script writes it. A conflict with a version names the key as it
+// is stored, with the version's timestamp.
+func plain(k []byte) string {
+	const timestamp = 8
+	if n := len(k) - timestamp; n > 0 {
+		if user, err := key.AppendDecoded(nil, k[:n]); err == nil {
+			return string(user) + " as stored"
+		}
+	}
+	return string(k)
 }
 
 func held(b *strings.Builder, l *ports.Lock) {

@@ -7,6 +7,19 @@ var rangeCommands = map[string]build{
 	"raw-checksum": func(a *args) ([]byte, ports.Request) {
 		return a.key("from"), &ports.RawChecksumRequest{Ranges: []ports.KeyRange{a.rng()}}
 	},
+	"raw-batch-scan": func(a *args) ([]byte, ports.Request) {
+		req := &ports.RawBatchScanRequest{
+			EachLimit: a.limit(), KeyOnly: a.has("keys-only"), Reverse: a.has("reverse"), CF: a.text("cf"),
+		}
+		for _, f := range a.lines() {
+			r := ports.KeyRange{Start: []byte(a.prefix + f[0])}
+			if len(f) > 1 {
+				r.End = []byte(a.prefix + f[1])
+			}
+			req.Ranges = append(req.Ranges, r)
+		}
+		return a.key(""), req
+	},
 	"delete-range": func(a *args) ([]byte, ports.Request) {
 		return a.key("from"), &ports.DeleteRangeRequest{Range: a.rng(), NotifyOnly: a.has("notify-only")}
 	},
