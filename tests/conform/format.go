@@ -295,7 +295,14 @@ func held(b *strings.Builder, l *ports.Lock) {
 // dead writes who waits for whom, in a circle.
 func dead(b *strings.Builder, err *ports.KeyError) {
 	fmt.Fprintf(b, "deadlock key=%s holder=%s\n", err.Key, formatTS(err.LockTS))
-	for _, w := range err.WaitChain {
-		fmt.Fprintf(b, "  %s waits for %s on %s\n", formatTS(w.Txn), formatTS(w.WaitForTxn), w.Key)
+	waits(b, "  ", err.WaitChain)
+}
+
+func waits(b *strings.Builder, indent string, list []ports.WaitFor) {
+	for _, w := range list {
+		fmt.Fprintf(b, "%s%s waits for %s on %s\n", indent, formatTS(w.Txn), formatTS(w.WaitForTxn), w.Key)
+	}
+	if len(list) == 0 {
+		b.WriteString("nothing\n")
 	}
 }

@@ -48,6 +48,8 @@ func pipelined(b *strings.Builder, reply ports.Reply) {
 		failures(b, r.Errors)
 	case *ports.BufferBatchGetReply:
 		many(b, r.Err, r.Pairs)
+	case *ports.LockWaitInfoReply:
+		unless(b, r.Text, func() { waits(b, "", r.Waits) })
 	case *ports.BroadcastTxnStatusReply:
 		b.WriteString("ok\n")
 	case *ports.MvccGetByKeyReply:

@@ -20,6 +20,7 @@ var rangeCommands = map[string]build{
 		}
 		return a.key(""), req
 	},
+	"lock-waits": func(a *args) ([]byte, ports.Request) { return a.key(""), &ports.LockWaitInfoRequest{} },
 	"delete-range": func(a *args) ([]byte, ports.Request) {
 		return a.key("from"), &ports.DeleteRangeRequest{Range: a.rng(), NotifyOnly: a.has("notify-only")}
 	},
