@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/tikvx/tikvx/adapters/sim/mvcc"
 	"github.com/tikvx/tikvx/ports"
 )
 
@@ -17,6 +18,8 @@ type contention struct {
 	// began are the transactions that have asked for locks.
 	began []ports.Timestamp
 	sent  map[uint32]ports.Instant
+	// gentle: locks are let go, but no transaction is rolled back.
+	gentle bool
 }
 
 var contended = []string{"a", "k", "x"}
@@ -59,7 +62,7 @@ func (c *contention) act() {
 	c.began = append(c.began[:i:i], c.began[i+1:]...)
 	for _, key := range contended {
 		keys := [][]byte{[]byte(key)}
-		if c.choose(2) == 0 {
+		if c.choose(2) == 0 && !c.gentle {
 			c.submit(key, &ports.BatchRollbackRequest{Keys: keys, StartTS: start})
 		} else {
 			c.submit(key, &ports.PessimisticRollbackRequest{Keys: keys, StartTS: start, ForUpdateTS: ports.MaxTimestamp})
@@ -121,4 +124,58 @@ func TestWaitsUnderFaults(t *testing.T) {
 		require.NotZero(t, seen[what], "%s never happened: %v", what, seen)
 	}
 	require.NotZero(t, counts[FaultLostLock])
+}
+
+// freedom watches how long keys are free while somebody waits for them.
+type freedom struct {
+	*contention
+	since map[string]ports.Instant
+	// woken counts the times that a key was let go for which somebody waited.
+	woken int
+}
+
+// look returns a key that has been free for longer than it takes until all who wait for it have heard of that.
+func (f *freedom) look() string {
+	for _, key := range contended {
+		if f.w.Lock([]byte(key)) != nil {
+			delete(f.since, key)
+			continue
+		}
+		leader, _ := f.w.regions.ordered[f.w.regions.at(f.w.bound([]byte(key)))].leader()
+		waiting := len(f.w.store(leader.Store).waits.queues.At([]byte(key))) > 0
+		if f.since[key] == 0 {
+			f.since[key] = f.w.now
+			if waiting {
+				f.woken++
+			}
+		}
+		if waiting && f.w.now.Sub(f.since[key]) > mvcc.WakeDelay+time.Millisecond {
+			return key
+		}
+	}
+	return ""
+}
+
+// As long as only messages get lost, late or doubled, nobody waits for a key that is free: who is not woken when it is
+// let go hears of it soon.
+func TestNobodyWaitsForAFreeKey(t *testing.T) {
+	messages := FaultsOf(FaultRequestLost, FaultReplyLost, FaultDuplicate, FaultLateDuplicate, FaultSlow, FaultReset,
+		FaultDial, FaultBusy)
+	woken := 0
+	for seed := range uint64(30) {
+		s := newStation(t, Config{Chooser: NewSwarm(seed, messages), Faults: messages, Splits: [][]byte{[]byte("m")}})
+		c := &contention{station: s, sent: map[uint32]ports.Instant{}, gentle: true}
+		f := &freedom{contention: c, since: map[string]ports.Instant{}}
+		for range 300 {
+			c.act()
+			late := ""
+			s.w.Run(s.w.now.Add(time.Duration(c.choose(30))*time.Millisecond), func() bool {
+				late = f.look()
+				return late != ""
+			})
+			require.Empty(t, late, "seed %d at %s", seed, time.Duration(s.w.now))
+		}
+		woken += f.woken
+	}
+	require.NotZero(t, woken)
 }

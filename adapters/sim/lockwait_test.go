@@ -419,3 +419,20 @@ func TestLockWaitInfo(t *testing.T) {
 	require.Empty(t, ask(leader.Store%3+1))
 	s.waiting(gens...)
 }
+
+// A key that is let go twice in a short time is heard of once, later.
+func TestOthersHearOfTheLastRelease(t *testing.T) {
+	s := newStation(t, Config{Chooser: Boring{}})
+	s.hold(lockOf(10, "k"))
+	gens := s.wait(lockOf(20, "k"), lockOf(30, "k"), lockOf(40, "k"))
+	s.release(10, "k")
+	s.error(gens[0])
+	s.hold(lockOf(20, "k"))
+	s.pass(10 * time.Millisecond)
+	s.release(20, "k")
+	begun := s.w.now
+	s.error(gens[1])
+	require.EqualValues(t, 20, s.error(gens[2]).ConflictTS)
+	require.InDelta(t, 20*time.Millisecond, s.w.now.Sub(begun), float64(time.Millisecond))
+	s.noWaits()
+}
