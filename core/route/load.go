@@ -154,7 +154,7 @@ func (t *RegionTable) onPlaced(env *sm.Env, ev *ports.Event, out *sm.Effects) {
 		}
 	}
 	t.tellServed(ev.Now, out)
-	key, wanted := t.firstCovered(l)
+	key, wanted := t.wanted(i)
 	switch {
 	case !wanted:
 		t.loads = slices.Delete(t.loads, i, i+1)
@@ -234,11 +234,10 @@ func (t *RegionTable) onLoadTimer(env *sm.Env, ev *ports.Event, out *sm.Effects)
 	if i < 0 {
 		return
 	}
-	l := &t.loads[i]
-	if _, wanted := t.firstCovered(l); !wanted {
+	if _, wanted := t.wanted(i); !wanted {
 		t.loads = slices.Delete(t.loads, i, i+1)
 	} else {
-		l.query(env, ev.Now, out)
+		t.loads[i].query(env, ev.Now, out)
 	}
 	t.loadRest(env, ev.Now, out)
 }
@@ -247,14 +246,11 @@ func (t *RegionTable) onLoadTimer(env *sm.Env, ev *ports.Event, out *sm.Effects)
 // the rest.
 func (t *RegionTable) settle(env *sm.Env, now ports.Instant, out *sm.Effects) {
 	t.tellServed(now, out)
-	kept := t.loads[:0]
-	for i := range t.loads {
-		if _, wanted := t.firstCovered(&t.loads[i]); wanted || !t.loads[i].pausing {
-			kept = append(kept, t.loads[i])
+	for i := len(t.loads) - 1; i >= 0; i-- {
+		if _, wanted := t.wanted(i); !wanted && t.loads[i].pausing {
+			t.loads = slices.Delete(t.loads, i, i+1)
 		}
 	}
-	clear(t.loads[len(kept):])
-	t.loads = kept
 	t.loadRest(env, now, out)
 }
 
@@ -271,18 +267,31 @@ func (t *RegionTable) tellServed(now ports.Instant, out *sm.Effects) {
 	t.waiters.truncate(len(kept))
 }
 
-// firstCovered returns the smallest key that somebody waits for and that a load may
-// bring; false when nobody waits for any.
-func (t *RegionTable) firstCovered(l *load) ([]byte, bool) {
+// wanted returns the smallest key that somebody waits for and that only the load at
+// an index may bring; false when there is none. Two loads that have come to the same
+// key would ask PD for the same.
+func (t *RegionTable) wanted(at int) ([]byte, bool) {
 	var key []byte
 	found := false
 	for i := range t.waiters.list {
 		ask := &t.waiters.list[i]
-		if l.covers(ask) && (!found || bytes.Compare(ask.Key, key) < 0) {
-			key, found = ask.Key, true
+		if found && bytes.Compare(ask.Key, key) >= 0 || !t.loads[at].covers(ask) || t.coveredBeside(at, ask) {
+			continue
 		}
+		key, found = ask.Key, true
 	}
 	return key, found
+}
+
+// coveredBeside reports whether another load than the one at an index may serve a
+// question.
+func (t *RegionTable) coveredBeside(at int, ask *ports.Ask) bool {
+	for i := range t.loads {
+		if i != at && t.loads[i].covers(ask) {
+			return true
+		}
+	}
+	return false
 }
 
 // loadRest starts loads for those whom none may serve.
