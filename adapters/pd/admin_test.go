@@ -89,3 +89,43 @@ func TestWhoRefuses(t *testing.T) {
 		require.NotContains(t, ev.Cause.Text, "secret")
 	}
 }
+
+// TestScatterGroups: PD is told for which group a region is scattered, and refuses to do it for another meanwhile.
+func TestScatterGroups(t *testing.T) {
+	slow := sim.ChooserFunc(func(site sim.Site, n int) int {
+		switch site {
+		case sim.SiteScatter:
+			return 1
+		case sim.SiteDelay:
+			return n - 1
+		default:
+			return 0
+		}
+	})
+	w, err := sim.New(sim.Config{Chooser: slow})
+	require.NoError(t, err)
+	region := w.Regions()[0].ID
+	cluster, err := serve.Start(w, serve.Config{})
+	require.NoError(t, err)
+	t.Cleanup(cluster.Close)
+	r := &rig{t: t, clock: clock.New()}
+	r.client, err = pd.Open(t.Context(), pd.Config{Endpoints: []string{cluster.PD()}, Clock: r.clock})
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		r.close()
+		r.clock.Close()
+	})
+	scatter := func(group string) []ports.RegionID {
+		box := make(porttest.Mailbox, 1)
+		r.client.Administer(&ports.AdminRequest{
+			Kind: ports.AdminScatter, Regions: []ports.RegionID{region}, Group: group,
+		}, r.clock.Now().Add(time.Minute), ports.Tok{}, box)
+		return box.Next(t).Admin.Failed
+	}
+	var failed []ports.RegionID
+	for i := 0; len(failed) == 0; i++ { // a scatter takes 128 ms of real time
+		require.Less(t, i, 100)
+		failed = scatter([]string{"g", "h"}[i%2])
+	}
+	require.Equal(t, []ports.RegionID{region}, failed)
+}

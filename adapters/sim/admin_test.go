@@ -129,6 +129,15 @@ func TestKeyspaces(t *testing.T) {
 	}
 }
 
+// TestGreatestKeyspace: the ids behind it are the null keyspace's.
+func TestGreatestKeyspace(t *testing.T) {
+	s := newStation(t, Config{Chooser: Boring{}, Keyspaces: []ports.Keyspace{{ID: 0xFFFFFF, Name: "z", OwnGC: true}}})
+	for id, want := range map[ports.KeyspaceID]ports.KeyspaceID{0xFFFFFF: 0xFFFFFF, 0x1000000: ports.NullKeyspace} {
+		got := s.w.administer(&ports.AdminRequest{Kind: ports.AdminGCState, Keyspace: id})
+		require.Equal(t, want, got.GC.Keyspace)
+	}
+}
+
 // TestDisabledKeyspacesCountForNothing: a global barrier may lie behind the safe point of a keyspace out of service.
 func TestDisabledKeyspacesCountForNothing(t *testing.T) {
 	s := newStation(t, Config{Chooser: Boring{}, Keyspaces: []ports.Keyspace{{ID: 2, Name: "a", OwnGC: true}}})

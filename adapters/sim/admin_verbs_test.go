@@ -88,6 +88,7 @@ func TestDeleteRangeOfRegions(t *testing.T) {
 	require.Equal(t, ports.FaultKeyNotInRegion, remove("n", "o", false))
 	require.Equal(t, ports.FaultOther, remove("a", "", false), "no end is the empty key")
 	require.Equal(t, ports.FaultOther, remove("c", "b", false))
+	require.Equal(t, ports.FaultOther, remove("b", "b", false))
 	require.Equal(t, "1", s.see("b", ts))
 	require.Equal(t, ports.FaultNone, remove("", "m", false))
 	require.Empty(t, s.see("b", ts))

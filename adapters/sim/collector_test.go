@@ -68,6 +68,21 @@ func TestGarbageIsDropped(t *testing.T) {
 	}
 }
 
+// TestGarbageIsDroppedOnce: safe points that move together are one reason to compact.
+func TestGarbageIsDroppedOnce(t *testing.T) {
+	s := newStation(t, Config{Chooser: chosen{SiteCompaction: {0, 1}}})
+	first, second := s.write("k", "one"), s.write("k", "two")
+	for _, kind := range []ports.AdminKind{ports.AdminAdvanceTxnSafePoint, ports.AdminAdvanceGCSafePoint} {
+		s.w.administer(advance(kind, second))
+	}
+	s.w.administer(advance(ports.AdminAdvanceTxnSafePoint, second+1))
+	s.rest()
+	require.Equal(t, "one", s.see("k", first), "choice 0, and no other was asked for")
+	s.w.administer(advance(ports.AdminAdvanceGCSafePoint, second+1))
+	s.rest()
+	require.Empty(t, s.see("k", first))
+}
+
 // TestOwnSafePointsDropNothing: TiKV has one safe point for all data.
 func TestOwnSafePointsDropNothing(t *testing.T) {
 	s := newStation(t, Config{Chooser: Boring{}, Keyspaces: []ports.Keyspace{{ID: 1, Name: "own", OwnGC: true}}})
@@ -105,4 +120,19 @@ func TestCollector(t *testing.T) {
 	require.False(t, s.w.Step(), "it comes to rest")
 	_, err := New(Config{GCLife: -1})
 	require.ErrorIs(t, err, ErrConfig)
+}
+
+// TestCollectorAndSharedLocks: of a set of shared locks the oldest is in the way.
+func TestCollectorAndSharedLocks(t *testing.T) {
+	s := newStation(t, Config{Chooser: Boring{}, GCLife: 10 * time.Second})
+	for _, start := range []ports.Timestamp{defaultEpoch + 3000, defaultEpoch + 4000} {
+		start = ports.ComposeTimestamp(int64(start), 0)
+		reply := s.do(&ports.PessimisticLockRequest{
+			Mutations: []ports.Mutation{{Kind: ports.KindSharedPessimisticLock, Key: []byte("k")}},
+			Primary:   []byte("p"), StartTS: start, ForUpdateTS: start, TTL: 1,
+		})
+		require.Empty(t, reply.(*ports.PessimisticLockReply).Errors)
+	}
+	s.w.Run(ports.Instant(26*time.Second), nil)
+	require.Equal(t, ports.ComposeTimestamp(defaultEpoch+3000, 0)-1, s.w.pd.gcState(ports.NullKeyspace).gc)
 }

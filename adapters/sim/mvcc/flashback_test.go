@@ -80,6 +80,15 @@ func TestFlashbackOfDeletions(t *testing.T) {
 	require.Equal(t, "50:delete 20:put", history(e.Writes([]byte("c"))))
 }
 
+// TestFlashbackLeavesNewerVersions: what lies behind its commit is not its to change; TiKV asserts that there is none.
+func TestFlashbackLeavesNewerVersions(t *testing.T) {
+	e := written("a 20 new", "b 60 newer")
+	e.PrepareFlashback(&ports.PrepareFlashbackToVersionRequest{StartTS: 40, Version: 15}, Extent{})
+	_, prepared := e.Flashback(&ports.FlashbackToVersionRequest{StartTS: 40, CommitTS: 50, Version: 15}, Extent{}, true)
+	require.True(t, prepared)
+	require.Equal(t, "60:put", history(e.Writes([]byte("b"))))
+}
+
 // TestFlashbackRange: keys outside the range or the region are none of its business, nor are shared locks spared.
 func TestFlashbackRange(t *testing.T) {
 	e := written("a 20 new", "b 20 new", "c 20 new", "d 20 new")
@@ -126,8 +135,11 @@ func TestFlashbackNotPrepared(t *testing.T) {
 		require.Empty(t, text, name)
 		require.False(t, prepared, name)
 	}
-	e := written("a 10 old")
-	_, prepared := e.Flashback(q, Extent{}, false)
+	e := written("a 50 by another")
+	_, prepared := e.Flashback(q, Extent{}, true)
+	require.False(t, prepared, "a commit at the same time is not its own")
+	e = written("a 10 old")
+	_, prepared = e.Flashback(q, Extent{}, false)
 	require.True(t, prepared, "nothing has changed")
 	bad := *q
 	bad.CommitTS = 40

@@ -118,13 +118,17 @@ func TestOperator(t *testing.T) {
 	var id uint64
 	c.Do(func(*sim.World) { id = uint64(w.Regions()[0].ID) })
 	client, ctx := dialPD(t, c)
-	r, err := client.ScatterRegion(ctx, &pdpb.ScatterRegionRequest{RegionsId: []uint64{id}})
-	require.NoError(t, err)
-	require.EqualValues(t, 100, r.FinishedPercentage)
-	op, err := client.GetOperator(ctx, &pdpb.GetOperatorRequest{RegionId: id})
-	require.NoError(t, err)
+	op := &pdpb.GetOperatorResponse{}
+	for i := 0; op.Status != pdpb.OperatorStatus_RUNNING; i++ { // for 128 ms of real time
+		require.Less(t, i, 100)
+		r, err := client.ScatterRegion(ctx, &pdpb.ScatterRegionRequest{RegionsId: []uint64{id}})
+		require.NoError(t, err)
+		require.EqualValues(t, 100, r.FinishedPercentage)
+		op, err = client.GetOperator(ctx, &pdpb.GetOperatorRequest{RegionId: id})
+		require.NoError(t, err)
+	}
 	require.Equal(t, "scatter-region", string(op.Desc))
-	require.Equal(t, pdpb.OperatorStatus_RUNNING, op.Status)
+	require.EqualValues(t, id, op.RegionId)
 }
 
 // always is a chooser that chooses the same at a site, and 0 elsewhere.
