@@ -1,10 +1,6 @@
 package sim
 
-import (
-	"time"
-
-	"github.com/tikvx/tikvx/ports"
-)
+import "github.com/tikvx/tikvx/ports"
 
 // happening is one thing that will happen. Only the fields that its kind needs are set.
 type happening struct {
@@ -64,21 +60,15 @@ const (
 	numHappenings
 )
 
-// agenda is a 4-ary heap of instants; what happens lies beside it, so that little is moved. Happenings stay where they
-// are until they have happened. What is far away waits outside the heap, in any order: most of it are timers for the
-// case that something takes long.
+// agenda is a wheel for what happens soon, as most does, and a 4-ary heap for the rest: timers, and what was due already.
+// What happens lies beside them, so that little is moved. Happenings stay where they are until they have happened.
 type agenda struct {
-	slots []slot
-	// far are at the horizon or behind it, slots before it.
-	far      []slot
-	horizon  ports.Instant
+	wheel    wheel
+	slots    []slot
 	items    []*happening
 	free     []uint32
 	sequence uint64
 }
-
-// horizonTime is how far the horizon is from the first thing that waits behind it: enough for messages, not for timers.
-const horizonTime = 50 * time.Millisecond
 
 type slot struct {
 	at ports.Instant
@@ -100,53 +90,45 @@ func (a *agenda) add(at ports.Instant) *happening {
 		a.items = append(a.items, &happening{})
 	}
 	a.sequence++
-	a.put(slot{at: at, order: a.sequence, item: item})
+	if s := (slot{at: at, order: a.sequence, item: item}); !a.wheel.add(s) {
+		a.slots = append(a.slots, s)
+		a.up(len(a.slots) - 1)
+	}
 	return a.items[item]
 }
 
-func (a *agenda) put(s slot) {
-	if s.at >= a.horizon && a.horizon != ports.Never {
-		a.far = append(a.far, s)
-		return
+// first returns the first slot, nil when there is none, and whether it is on the wheel.
+func (a *agenda) first() (s *slot, near bool) {
+	s = a.wheel.first()
+	if len(a.slots) > 0 && (s == nil || a.slots[0].before(s)) {
+		return &a.slots[0], false
 	}
-	a.slots = append(a.slots, s)
-	a.up(len(a.slots) - 1)
-}
-
-// reach moves the horizon when nothing is left before it.
-func (a *agenda) reach() {
-	if len(a.slots) > 0 || len(a.far) == 0 {
-		return
-	}
-	nearest := a.far[0].at
-	for _, s := range a.far {
-		nearest = min(nearest, s.at)
-	}
-	far := a.far
-	a.horizon, a.far = nearest.Add(horizonTime), a.far[:0]
-	for _, s := range far {
-		a.put(s)
-	}
+	return s, s != nil
 }
 
 // next returns the instant of the first happening.
 func (a *agenda) next() (ports.Instant, bool) {
-	a.reach()
-	if len(a.slots) == 0 {
-		return ports.Never, false
+	if s, _ := a.first(); s != nil {
+		return s.at, true
 	}
-	return a.slots[0].at, true
+	return ports.Never, false
 }
 
-// pop removes the first happening, of which next has told; it is given back with release once it has happened.
+// pop removes the first happening, which there must be; it is given back with release once it has happened.
 func (a *agenda) pop() (*happening, slot) {
-	first := a.slots[0]
-	last := len(a.slots) - 1
-	a.slots[0] = a.slots[last]
-	a.slots = a.slots[:last]
-	if last > 0 {
-		a.down(0)
+	s, near := a.first()
+	first := *s
+	if near {
+		a.wheel.pop(first.at)
+	} else {
+		last := len(a.slots) - 1
+		a.slots[0] = a.slots[last]
+		a.slots = a.slots[:last]
+		if last > 0 {
+			a.down(0)
+		}
 	}
+	a.wheel.turn(first.at)
 	return a.items[first.item], first
 }
 
