@@ -32,6 +32,13 @@
 // Pessimistic locks may be in the memory of a leader only, or answered before they are replicated, and lost
 // ([FaultLostLock]). Shared locks are modelled.
 //
+// A prewrite that chooses its own commit timestamp, with async commit or 1PC, is executed at two instants: its locks
+// stand in the store's memory first, where reads meet them and other commands wait for their keys, and are applied
+// some time later ([SiteMemoryLock]), if the store still leads. Timestamps that PD cannot have given out do not raise
+// max_ts: such a request is refused, where TiKV by default breaks down. Stores remember for a while what is committed,
+// and what clients tell of large transactions. Records keep no hint at the last change; nothing but the commands that
+// look into a store would show it.
+//
 // A region that is in flashback serves flashbacks and older reads only. Garbage is collected when PD's GC safe point
 // moves, with the evidence of old conflicts and rollbacks: by a client, or, with [Config.GCLife], by somebody else.
 //

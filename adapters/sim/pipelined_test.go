@@ -131,3 +131,30 @@ func TestStatusesAreFinal(t *testing.T) {
 		require.Equal(t, c.want, s.w.store(1).statuses.of(5))
 	}
 }
+
+// The locks of a large transaction hold the safe timestamp back: as long as the store knows nothing of it to its start,
+// then to what it was told, and not at all once it has ended (components/resolved_ts/src/resolver.rs:
+// oldest_transaction).
+func TestSafeTimestampsKnowLargeTransactions(t *testing.T) {
+	s := newStation(t, Config{Chooser: Boring{}})
+	r := s.w.regions.ordered[0]
+	start := s.w.allocate()
+	answer[*ports.FlushReply](s, &ports.FlushRequest{
+		Mutations: []ports.Mutation{{Key: []byte("a")}}, Primary: []byte("a"), StartTS: start, Generation: 1, TTL: 10,
+	})
+	safe := func() ports.Timestamp {
+		s.w.resolve(r)
+		return r.safe.ts
+	}
+	tell := func(status ports.TxnStatus) {
+		status.StartTS = start
+		answer[*ports.BroadcastTxnStatusReply](s, &ports.BroadcastTxnStatusRequest{Statuses: []ports.TxnStatus{status}})
+	}
+	require.Equal(t, start-1, safe())
+	least := s.w.allocate()
+	tell(ports.TxnStatus{MinCommitTS: least})
+	require.Equal(t, least-1, safe())
+	tell(ports.TxnStatus{RolledBack: true, Completed: true})
+	require.Greater(t, safe(), least)
+	require.NotNil(t, s.w.engine.Lock([]byte("a")), "in spite of its lock")
+}

@@ -75,7 +75,7 @@ func (w *World) resolve(r *region) {
 	fresh := w.allocate()
 	s := w.store(leader.Store)
 	s.maxTS = max(s.maxTS, fresh)
-	r.safe.ts = max(r.safe.ts, min(fresh, s.memory.oldest(), w.engine.Oldest(r.extent())))
+	r.safe.ts = max(r.safe.ts, min(fresh, s.memory.oldest(), w.engine.Oldest(r.extent(), s.statuses.least)))
 }
 
 // safeTSOn returns the least safe timestamp of the peers on a store, of regions that touch a range of PD's key space;

@@ -10,8 +10,9 @@ import (
 // (src/storage/txn/txn_status_cache.rs). TiKV keeps two, so that the many small transactions do not drive out the large
 // ones; room is no concern here, and one does. A store that restarts has forgotten everything.
 //
-// It is asked in one place only: the prewrite of a pessimistic transaction that is known to be committed counts as a
-// retried one. Reads that meet a lock do not ask it.
+// It is asked in two places: the prewrite of a pessimistic transaction that is known to be committed counts as a
+// retried one, and flushed locks hold the safe timestamp back no further than their transaction needs. Reads that meet
+// a lock do not ask it.
 type statusCache struct {
 	known map[ports.Timestamp]knownStatus
 	// order are the transactions by the time at which they were heard of, the first being the next to be forgotten.
@@ -78,6 +79,13 @@ func (c *statusCache) settle() {
 		c.upsert(s.TxnStatus, s.since)
 	}
 	c.heard = c.heard[:0]
+}
+
+// least returns the timestamp from which on a transaction may be committed, false when it has ended
+// (components/resolved_ts/src/resolver.rs: lookup_min_commit_ts).
+func (c *statusCache) least(start ports.Timestamp) (ports.Timestamp, bool) {
+	known := c.of(start)
+	return max(start, known.MinCommitTS), !known.RolledBack && known.CommitTS == 0
 }
 
 // upsert takes a status over, unless something final is known (txn_status_cache.rs: upsert). What is known of a large
