@@ -60,8 +60,9 @@ const (
 	numHappenings
 )
 
-// agenda is a wheel for what happens soon, as most does, and a 4-ary heap for the rest: timers, and what was due already.
-// What happens lies beside them, so that little is moved. Happenings stay where they are until they have happened.
+// agenda is a wheel for what happens soon, as most does, and a 4-ary heap for the rest: timers, and what was due
+// already. What happens lies beside them, so that little is moved. Happenings stay where they are until they have
+// happened.
 type agenda struct {
 	wheel    wheel
 	slots    []slot
