@@ -24,6 +24,10 @@ const unistoreRegions = 5
 
 // StartUnistore starts a PD with one unistore. Data and logs live in dir.
 func StartUnistore(ctx context.Context, b Binaries, dir string) (*Cluster, error) {
+	return start(ctx, b, dir, startUnistore)
+}
+
+func startUnistore(ctx context.Context, b Binaries, dir string) (*Cluster, error) {
 	c, err := startPD(ctx, b, dir)
 	if err != nil {
 		return nil, err
@@ -49,24 +53,31 @@ func StartUnistore(ctx context.Context, b Binaries, dir string) (*Cluster, error
 	return c, nil
 }
 
-// startTries is how often a raft cluster is started. Its stores sometimes panic while
-// their first regions are split and replicated ("tocommit is out of range").
+// StartRaft starts a PD with three stores and waits until every region has three
+// replicas.
+func StartRaft(ctx context.Context, b Binaries, dir string) (*Cluster, error) {
+	return start(ctx, b, dir, startRaft)
+}
+
+// startTries is how often a cluster is started. Somebody else may take a port before
+// its server does, and the Raft stores sometimes panic while their first regions are
+// split and replicated ("tocommit is out of range").
 const (
 	startTries   = 6
 	startTimeout = 75 * time.Second
 )
 
-// StartRaft starts a PD with three stores and waits until every region has three
-// replicas.
-func StartRaft(ctx context.Context, b Binaries, dir string) (*Cluster, error) {
+func start(
+	ctx context.Context, b Binaries, dir string, try func(context.Context, Binaries, string) (*Cluster, error),
+) (*Cluster, error) {
 	var last error
-	for try := range startTries {
-		home, err := makeDir(dir, fmt.Sprintf("start%d", try+1))
+	for i := range startTries {
+		home, err := makeDir(dir, fmt.Sprintf("start%d", i+1))
 		if err != nil {
 			return nil, err
 		}
 		bounded, cancel := context.WithTimeout(ctx, startTimeout)
-		c, err := startRaft(bounded, b, home)
+		c, err := try(bounded, b, home)
 		cancel()
 		if err == nil {
 			return c, nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"path/filepath"
 	"testing"
 	"time"
 )
@@ -36,6 +37,20 @@ func TestAwaitStores(t *testing.T) {
 	defer second.Close()
 	if err := <-there; err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestAwaitAnotherStart: a cluster that does not come up is started again, in a place of its own.
+func TestAwaitAnotherStart(t *testing.T) {
+	tries := 0
+	c, err := start(t.Context(), Binaries{}, t.TempDir(), func(_ context.Context, _ Binaries, dir string) (*Cluster, error) {
+		if tries++; tries == 1 {
+			return nil, errors.New("somebody else has the port")
+		}
+		return &Cluster{dir: dir}, nil
+	})
+	if err != nil || tries != 2 || filepath.Base(c.dir) != "start2" {
+		t.Fatalf("%d tries: %v", tries, err)
 	}
 }
 
