@@ -71,10 +71,11 @@ func (w *World) collect() {
 	w.administer(&ports.AdminRequest{Kind: ports.AdminAdvanceTxnSafePoint, Keyspace: ports.NullKeyspace, TS: target})
 	free := s.txn
 	for _, l := range w.Locks() {
-		for _, member := range append(l.Shared, l) {
-			if member.StartTS != 0 {
-				free = min(free, member.StartTS-1)
-			}
+		if len(l.Shared) == 0 {
+			free = min(free, l.StartTS-1)
+		}
+		for i := range l.Shared {
+			free = min(free, l.Shared[i].StartTS-1)
 		}
 	}
 	if free > s.gc {
