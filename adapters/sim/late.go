@@ -21,7 +21,7 @@ type late struct {
 	seen   ports.Region
 	safe   ports.Timestamp
 	missed int
-	// cut: it does not hear of its leader, since an instant; 0: since then it has never known one.
+	// cut: it does not hear of its leader. It has known one until since, or nobody when that is 0.
 	cut   bool
 	since ports.Instant
 	// after is the peer whose log still has to bring the split from which this one comes.

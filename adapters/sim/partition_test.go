@@ -221,3 +221,13 @@ func TestPartitionsSomewhere(t *testing.T) {
 	w.Run(w.now.Add(100*time.Millisecond), nil)
 	require.Zero(t, w.Counts()[FaultFreeze], "nobody is there")
 }
+
+func TestScriptIsolates(t *testing.T) {
+	s := scripted(t, "isolate verb=Prewrite\nmerge times=2\ntransfer times=2")
+	to, hdr := s.address(s.w.regions.ordered[0], 0)
+	s.await(s.sendTo(to, &ports.Header{}, &ports.StoreSafeTSRequest{})) // strikes no region, since it is about none
+	require.Nil(t, s.await(s.sendTo(to, &hdr, prewriteOf(10, "a", "a"))).Reply.Region(), "it has taken effect")
+	require.False(t, s.w.reach(1, 2))
+	s.w.Heal()
+	require.True(t, s.w.reach(1, 2))
+}

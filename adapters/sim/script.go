@@ -22,15 +22,17 @@ const (
 	actTransfer
 	actMerge
 	actMovePeer
+	actIsolate
 	numActions
 )
 
 var actionNames = [numActions]string{
-	"lose-request", "lose-reply", "busy", "crash", "hang", "transfer", "merge", "move-peer",
+	"lose-request", "lose-reply", "busy", "crash", "hang", "transfer", "merge", "move-peer", "isolate",
 }
 
 var actionFaults = [numActions]Fault{
 	FaultRequestLost, FaultReplyLost, FaultBusy, FaultCrash, FaultHang, FaultTransfer, FaultMerge, FaultMovePeer,
+	FaultPartition,
 }
 
 // rule is one line of a script.
@@ -58,9 +60,9 @@ var ErrScript = errors.New("sim: script")
 // A line is an action followed by conditions, which all must hold: verb, store, client, primary (the request is about
 // the primary key); nth is the first request that is hit (1), times how many are (1). Actions are lose-request,
 // lose-reply, busy (ServerIsBusy), and those that strike the store, or its peer of the region, that has just executed
-// the request, before it answers: crash, hang, transfer (leadership goes to the next peer), merge (the region becomes
-// part of the next one, the last region of the one before) and move-peer (to a store without one, or another peer on
-// the same).
+// the request, before it answers: crash, hang, isolate (no other store hears of it), transfer (leadership goes to the
+// next peer), merge (the region becomes part of the next one, the last region of the one before) and move-peer (to a
+// store without one, or another peer on the same).
 func (w *World) Script(text string) error {
 	for i, line := range strings.Split(text, "\n") {
 		words := strings.Fields(line)
@@ -176,13 +178,24 @@ func (w *World) executed(c *call, s *store) {
 		w.Crash(s.id)
 	case w.scripted(c, actHang):
 		w.Hang(s.id)
+	case w.scripted(c, actIsolate):
+		w.Isolate(s.id)
+	default:
+		if i := slices.Index(w.regions.ordered, w.regions.byID[c.hdr.Region.ID]); i >= 0 {
+			w.executedIn(c, s, i)
+		}
+	}
+}
+
+// executedIn lets rules strike the region at an index.
+func (w *World) executedIn(c *call, s *store, i int) {
+	r := w.regions.ordered[i]
+	switch {
 	case w.scripted(c, actMerge):
-		w.mergeAt(slices.Index(w.regions.ordered, w.regions.byID[c.hdr.Region.ID]), false)
+		w.mergeAt(i, false)
 	case w.scripted(c, actMovePeer):
-		r := w.regions.byID[c.hdr.Region.ID]
 		w.MovePeer(r.ID, s.id, w.vacant(r, s.id)[0])
 	case w.scripted(c, actTransfer):
-		r := w.regions.byID[c.hdr.Region.ID]
 		for i, p := range r.Peers {
 			if p.Store == s.id {
 				w.Transfer(r.ID, r.Peers[(i+1)%len(r.Peers)].Store)
