@@ -2,7 +2,6 @@ package sim
 
 import (
 	"bytes"
-	"cmp"
 
 	"github.com/tikvx/tikvx/adapters/sim/mvcc"
 	"github.com/tikvx/tikvx/ports"
@@ -48,7 +47,11 @@ func (w *World) hold(h *happening) bool {
 
 // terms are what a prewrite finds at a store; one that is applied now found it earlier.
 func (w *World) terms(s *store, hdr *ports.Header, q *ports.PrewriteRequest) mvcc.Terms {
-	return mvcc.Terms{MaxTS: cmp.Or(s.chosen, s.maxTS), Retry: hdr.IsRetry || w.knownCommitted(s, q)}
+	maxTS := s.maxTS
+	if s.applying {
+		maxTS = s.chosen
+	}
+	return mvcc.Terms{MaxTS: maxTS, Retry: hdr.IsRetry || w.knownCommitted(s, q)}
 }
 
 // release takes the locks of a call from memory, since it is applied now, or never.
