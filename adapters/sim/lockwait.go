@@ -190,6 +190,13 @@ func (w *World) resumeWaits(s *store, list []*lockWait) {
 	if len(list) == 0 {
 		return
 	}
+	if until := s.latched(list); until > w.now {
+		w.inProcess(s, until, func() {
+			over := func(l *lockWait) bool { return !slices.Contains(s.waits.list, l) }
+			w.resumeWaits(s, slices.DeleteFunc(list, over))
+		})
+		return
+	}
 	first := list[0].call
 	if r := w.regions.byID[first.hdr.Region.ID]; r != nil && r.cut != 0 {
 		// Nothing is committed without a majority: they wait on.
@@ -228,6 +235,15 @@ func (w *World) resumeWaits(s *store, list []*lockWait) {
 			w.waitForAnother(s, key)
 		}
 	}
+}
+
+// latched returns when the keys that requests want to lock will be free of what is being written there.
+func (s *store) latched(list []*lockWait) ports.Instant {
+	var until ports.Instant
+	for _, l := range list {
+		until = max(until, s.memory.latched(l.call))
+	}
+	return until
 }
 
 // setAlarm lets those be told later of a release who were not woken by it.

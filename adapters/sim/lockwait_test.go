@@ -385,6 +385,27 @@ func TestScriptsStrikeWhereRequestsWait(t *testing.T) {
 	s.noWaits()
 }
 
+// Who goes on late waits for the latch of a prewrite that is under way, whose lock is then in its way.
+func TestForcedRequestWaitsForLatches(t *testing.T) {
+	choices := chosen{}
+	s := newStation(t, Config{Chooser: choices})
+	s.hold(lockOf(10, "k"))
+	gens := s.wait(lockOf(20, "k"), forced(lockOf(30, "k")))
+	s.release(10, "k")
+	s.error(gens[0])
+	s.pass(18500 * time.Microsecond)
+	choices[SiteMemoryLock] = []int{7}
+	prewritten := s.await(s.send(&ports.PrewriteRequest{
+		Mutations: []ports.Mutation{{Key: []byte("k")}}, Primary: []byte("k"), StartTS: 40, UseAsyncCommit: true, TTL: 9000,
+	}))
+	require.Empty(t, prewritten.Reply.(*ports.PrewriteReply).Errors)
+	s.waiting(gens[1])
+	// It does not learn of that lock, which was written while it was not in the queue (waiter_manager.rs: update_waiter).
+	require.EqualValues(t, 10, s.error(gens[1]).Lock.StartTS)
+	require.EqualValues(t, 40, s.w.Lock([]byte("k")).StartTS)
+	s.noWaits()
+}
+
 // A leader without a majority lets nobody lock what has become free.
 func TestNobodyGoesOnWithoutMajority(t *testing.T) {
 	s := newStation(t, Config{Chooser: Boring{}})
