@@ -101,7 +101,8 @@ type keyLock struct {
 	forUpdate ports.Timestamp
 	// absent: there must be no value. shared: other transactions may lock the key in the same way.
 	absent, shared bool
-	keep           Keep
+	// keep is what becomes of the lock.
+	keep Keep
 	// closes: the key is shared, and nobody may join any more.
 	closes bool
 	// conflict is the newer version in spite of which the key is locked, conflictTS its commit timestamp.
