@@ -21,7 +21,7 @@ import (
 type Stores struct {
 	// region returns a region as it is; false when there is none.
 	region  func(ports.RegionID) (ports.Region, bool)
-	clients map[*sim.Client]*acquaintance
+	clients []*acquaintance // few
 	wrong   []string
 }
 
@@ -38,6 +38,7 @@ const (
 
 // acquaintance is what a client was told.
 type acquaintance struct {
+	client *sim.Client
 	stores []repute
 	// searched is when it asked PD for a store last.
 	searched ports.Instant
@@ -78,7 +79,7 @@ type errand struct {
 
 // NewStores returns a monitor. region returns a region as it is now.
 func NewStores(region func(ports.RegionID) (ports.Region, bool)) *Stores {
-	return &Stores{region: region, clients: map[*sim.Client]*acquaintance{}}
+	return &Stores{region: region}
 }
 
 // Wrong returns what was wrong, at most a few dozen things.
@@ -91,14 +92,17 @@ func (m *Stores) report(c *sim.Client, format string, args ...any) {
 }
 
 func (m *Stores) of(c *sim.Client) *acquaintance {
-	a := m.clients[c]
-	if a == nil {
-		a = &acquaintance{
-			served: map[ports.RegionID]service{}, doubts: map[ports.RegionID]ports.Instant{},
-			errands: map[sim.Caller]*errand{},
+	for _, a := range m.clients {
+		if a.client == c {
+			return a
 		}
-		m.clients[c] = a
 	}
+	a := &acquaintance{
+		client: c,
+		served: map[ports.RegionID]service{}, doubts: map[ports.RegionID]ports.Instant{},
+		errands: map[sim.Caller]*errand{},
+	}
+	m.clients = append(m.clients, a)
 	return a
 }
 

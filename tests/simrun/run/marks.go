@@ -112,14 +112,20 @@ func (m *Marks) Missing() []Mark {
 	return list
 }
 
+// batch is how many keys a transaction prewrote at once.
+type batch struct {
+	start ports.Timestamp
+	keys  int
+}
+
 // observer is the monitor of a run: invariants, and marks.
 type observer struct {
 	world      *sim.World
 	invariants *check.Invariants
 	stores     *check.Stores
 	marks      Marks
-	// batches are the keys that a transaction's first prewrite had.
-	batches map[ports.Timestamp]int
+	// batches are what the first prewrites of transactions had, each until another transaction takes its place.
+	batches [1024]batch
 	// patient: nobody gives a call up.
 	patient bool
 }
@@ -127,7 +133,6 @@ type observer struct {
 func observe(w *sim.World) *observer {
 	o := &observer{
 		world: w, invariants: check.NewInvariants(columns{w}, w.Allocated), stores: check.NewStores(w.Region),
-		batches: map[ports.Timestamp]int{},
 	}
 	w.Watch(o)
 	return o
@@ -146,11 +151,11 @@ func (o *observer) Submitted(a *sim.Attempt) {
 	o.stores.Submitted(a)
 	switch q := a.Request.(type) {
 	case *ports.PrewriteRequest:
-		first, ok := o.batches[q.StartTS]
-		if !ok {
-			o.batches[q.StartTS] = len(q.Mutations)
+		first := &o.batches[uint(q.StartTS^q.StartTS>>ports.LogicalBits)%uint(len(o.batches))]
+		if first.start != q.StartTS {
+			*first = batch{q.StartTS, len(q.Mutations)}
 		}
-		o.met(MarkPrewriteFewer, ok && len(q.Mutations) < first)
+		o.met(MarkPrewriteFewer, len(q.Mutations) < first.keys)
 	case *ports.CommitRequest:
 		o.met(MarkCommitAgain, o.world.Ambiguous(q.StartTS) && has(q.Keys, q.Primary))
 	case *ports.BatchRollbackRequest:
