@@ -353,7 +353,7 @@ func (w *World) serve(h *happening, b *replyBuffer) (parked bool) {
 		w.executedOn(s, c, b)
 		return false
 	case !w.admit(s, &c.hdr, c.req, f):
-	case w.ahead(s, &c.hdr, c.req, f):
+	case writes(c.req.Verb()) && w.ahead(s, &c.hdr, c.req, f):
 	case len(c.copy.memory) > w.config.RaftEntryMaxSize && writes(c.req.Verb()):
 		*f = ports.RegionFault{Kind: ports.FaultRaftEntryTooLarge} // store/peer.rs: propose_normal
 	default:
