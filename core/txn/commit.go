@@ -91,7 +91,9 @@ const (
 
 // Init prepares a commit; EventStart begins it. Memory of an earlier one is reused.
 func (c *Commit) Init(p Params) {
-	c.reset()
+	if c.state != commitIdle { // nothing else was touched before it began
+		c.reset()
+	}
 	c.writes = collect(&p.View)
 	c.terms = terms{
 		start: p.StartTS, began: p.Began, deadline: p.Deadline, size: c.writes.size, priority: p.Priority,
