@@ -3,10 +3,11 @@ package check
 import "github.com/tikvx/tikvx/ports"
 
 // onExistence looks at what a prewrite promises of keys that must be absent (7): a key that is inserted is remembered
-// until it is committed; one that is only checked must be absent now, if the prewrite was accepted.
+// until it is committed; one that is only checked must be absent now, if the prewrite was accepted. A prewrite that
+// comes again when its transaction is committed is accepted without being looked at, and promises nothing.
 func (m *Invariants) onExistence(t *watched, q *ports.PrewriteRequest, reply ports.Reply) {
 	r, ok := reply.(*ports.PrewriteReply)
-	accepted := ok && r.Fault == nil && len(r.Errors) == 0
+	accepted := ok && r.Fault == nil && len(r.Errors) == 0 && t.commit == 0
 	for i := range q.Mutations {
 		mutation := &q.Mutations[i]
 		switch mutation.Kind {

@@ -33,6 +33,13 @@ func TestExistenceAndLifeAccept(t *testing.T) {
 			d.lock("a")
 			d.commit(15, "a")
 		},
+		"checked again after the commit": func(d *disk) {
+			d.exists("b", ports.KindCheckNotExists)
+			d.lock("a")
+			d.commit(15, "a")
+			d.records["b"] = []mvcc.Write{{CommitTS: 20}}
+			d.exists("b", ports.KindCheckNotExists)
+		},
 		"killed after its time": func(d *disk) {
 			d.lock("a")
 			d.locks["a"].TTL = 1
