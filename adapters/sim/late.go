@@ -21,7 +21,7 @@ type late struct {
 	seen   ports.Region
 	safe   ports.Timestamp
 	missed int
-	// cut: it does not hear of its leader. It has known one until since, or nobody when that is 0.
+	// cut: it does not hear of its leader; since is when it has last heard of one, 0 when it never has.
 	cut   bool
 	since ports.Instant
 	// after is the peer whose log still has to bring the split from which this one comes.

@@ -69,9 +69,9 @@ func (w *World) rearrange() {
 	}
 }
 
-// separate lets a region notice whether its leader has a majority, and lets those whom a leader that has one does not
-// reach fall behind, from what was there last; those who hear of it again catch up. Until hints they know whom it is
-// they have lost.
+// separate lets a region notice whether its leader has a majority. Those whom a leader that has one does not reach fall
+// behind, with a copy of the data that view keeps for the next; since is when they have last heard of a leader, 0 when
+// they never have. Those who hear of it again catch up.
 func (w *World) separate(r *region, view **mvcc.Engine, since ports.Instant) {
 	leader, ok := r.leader()
 	if !ok || w.store(leader.Store).hung || r.recovering {

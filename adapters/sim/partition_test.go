@@ -101,7 +101,6 @@ func TestNoMajority(t *testing.T) {
 
 	// Crashed and hanging stores are no majority either.
 	s = newStation(t, raw(Boring{}, 0))
-	r = s.w.regions.ordered[0]
 	s.w.Crash(2)
 	s.w.Hang(3)
 	write = s.send(put("k", "1"))
