@@ -90,10 +90,7 @@ func (w *World) performAdmin(
 	case *ports.UnsafeDestroyRangeRequest:
 		w.destroyRange(q, reply.(*ports.RangeReply))
 	case *ports.PrepareFlashbackToVersionRequest:
-		r := w.regions.byID[hdr.Region.ID]
-		r.inFlashback, r.flashbackStart = true, q.StartTS
-		w.note(noteFlashback, uint64(r.ID), 1, 0)
-		w.engine.PrepareFlashback(q, x)
+		w.prepareFlashback(q, w.regions.byID[hdr.Region.ID])
 	case *ports.FlashbackToVersionRequest:
 		w.flashback(q, w.regions.byID[hdr.Region.ID], reply.(*ports.RangeReply))
 	case *ports.SplitRegionRequest:
@@ -119,6 +116,15 @@ func (w *World) destroyRange(q *ports.UnsafeDestroyRangeRequest, reply *ports.Ra
 		return
 	}
 	w.engine.DeleteRange(q.Range, mvcc.Extent{})
+}
+
+// prepareFlashback puts a region in flashback; its leader forgets the locks that it has in memory
+// (raftstore: store/fsm/apply.rs: exec_flashback; store/fsm/peer.rs: on_set_flashback_state).
+func (w *World) prepareFlashback(q *ports.PrepareFlashbackToVersionRequest, r *region) {
+	r.inFlashback, r.flashbackStart = true, q.StartTS
+	w.note(noteFlashback, uint64(r.ID), 1, 0)
+	w.engine.LoseLocks(r.extent())
+	w.engine.PrepareFlashback(q, r.extent())
 }
 
 // flashback ends the region's flashback once the data is as it was (server/service/kv.rs: future_flashback_to_version).

@@ -157,6 +157,23 @@ func TestFlashbackOfRegions(t *testing.T) {
 	}
 }
 
+// TestFlashbackForgetsLocksInMemory: they leave no rollback behind, as those in the data do.
+func TestFlashbackForgetsLocksInMemory(t *testing.T) {
+	s := newStation(t, Config{Chooser: chosen{SiteKeep: {0, 1}}, Faults: FaultsOf(FaultLostLock)})
+	lock := func(key string, start ports.Timestamp) {
+		require.Empty(t, s.do(&ports.PessimisticLockRequest{
+			Mutations: []ports.Mutation{{Kind: ports.KindPessimisticLock, Key: []byte(key)}}, Primary: []byte(key),
+			StartTS: start, ForUpdateTS: start, TTL: 1000,
+		}).(*ports.PessimisticLockReply).Errors)
+	}
+	lock("a", 10)
+	lock("b", 10)
+	require.True(t, s.w.engine.InMemory(mvcc.Extent{}))
+	s.do(&ports.PrepareFlashbackToVersionRequest{StartTS: 20, Version: 5})
+	require.Empty(t, s.w.Locks())
+	require.Equal(t, [2]int{1, 0}, [2]int{len(s.w.engine.Writes([]byte("a"))), len(s.w.engine.Writes([]byte("b")))})
+}
+
 func TestChecksumOfRegions(t *testing.T) {
 	s := newStation(t, raw(Boring{}, 0, "m"))
 	s.do(put("a", "1"))

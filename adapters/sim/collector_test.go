@@ -118,6 +118,9 @@ func TestCollector(t *testing.T) {
 	s.w.Run(ports.Instant(90*time.Second), nil)
 	require.Equal(t, held+5, state.txn)
 	require.False(t, s.w.Step(), "it comes to rest")
+	s = newStation(t, Config{Chooser: Boring{}, Epoch: 1, GCLife: 10 * time.Second})
+	s.w.Run(ports.Instant(8*time.Second), nil)
+	require.Zero(t, s.w.pd.gcState(ports.NullKeyspace).txn, "there is nothing before time began")
 	_, err := New(Config{GCLife: -1})
 	require.ErrorIs(t, err, ErrConfig)
 }

@@ -63,7 +63,7 @@ func (w *World) collect() {
 		return
 	}
 	defer w.collectLater()
-	target := ports.ComposeTimestamp(w.wallClock().Add(-w.config.GCLife).UnixMilli(), 0)
+	target := ports.ComposeTimestamp(max(w.wallClock().Add(-w.config.GCLife).UnixMilli(), 0), 0)
 	s := w.pd.gcState(ports.NullKeyspace)
 	if target <= s.txn {
 		return

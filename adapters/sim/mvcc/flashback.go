@@ -53,9 +53,7 @@ func (e *Engine) Flashback(
 		return "", true
 	}
 	if first.value.lock == nil {
-		i := first.value.newest(q.CommitTS)
-		w := &first.value.writes[i]
-		return "", w.CommitTS == q.CommitTS && w.StartTS == q.StartTS
+		return "", first.value.holds(q.StartTS, q.CommitTS)
 	}
 	l := first.value.lock
 	if l.shared != nil || l.StartTS != q.StartTS || !inFlashback {
@@ -77,6 +75,12 @@ func (e *Engine) Flashback(
 	b.unlock(first, q.StartTS, q.CommitTS)
 	e.apply(b)
 	return "", true
+}
+
+// holds reports whether there is a record of a transaction at a commit timestamp.
+func (c *columns) holds(start, commit ports.Timestamp) bool {
+	i := c.newest(commit)
+	return i >= 0 && c.writes[i].CommitTS == commit && c.writes[i].StartTS == start
 }
 
 // changed is when the data of a key changed last, 0 if it never did.
@@ -107,7 +111,8 @@ func (e *Engine) firstChanged(r ports.KeyRange, x Extent, since ports.Timestamp)
 }
 
 // DeleteRange removes all locks and records of the keys that lie in the range and in the extent, without a trace
-// (src/storage/mod.rs: delete_range; raftstore: store/fsm/apply.rs: handle_delete_range).
+// (src/storage/mod.rs: delete_range; raftstore: store/fsm/apply.rs: handle_delete_range). Locks that are in the memory
+// of a leader only stay.
 func (e *Engine) DeleteRange(r ports.KeyRange, x Extent) {
 	at, _ := e.keys.seek(r.Start)
 	for {
@@ -115,10 +120,14 @@ func (e *Engine) DeleteRange(r ports.KeyRange, x Extent) {
 		if entry == nil || !r.Contains(entry.key) {
 			return
 		}
-		if x.Contains(entry.key) {
-			at = e.keys.remove(at)
-		} else {
+		switch l := entry.value.lock; {
+		case !x.Contains(entry.key):
 			at = e.keys.next(at)
+		case l != nil && l.memory:
+			entry.value.writes = nil
+			at = e.keys.next(at)
+		default:
+			at = e.keys.remove(at)
 		}
 	}
 }

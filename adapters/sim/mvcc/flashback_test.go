@@ -138,6 +138,9 @@ func TestFlashbackNotPrepared(t *testing.T) {
 	e := written("a 50 by another")
 	_, prepared := e.Flashback(q, Extent{}, true)
 	require.False(t, prepared, "a commit at the same time is not its own")
+	e = written("a 60 newer")
+	_, prepared = e.Flashback(q, Extent{}, true)
+	require.False(t, prepared, "nor is a later one")
 	e = written("a 10 old")
 	_, prepared = e.Flashback(q, Extent{}, false)
 	require.True(t, prepared, "nothing has changed")
@@ -181,6 +184,15 @@ func TestDeleteRange(t *testing.T) {
 	e.DeleteRange(r, Extent{})
 	require.Equal(t, "a=xfalse d=xfalse ", e.contents(9))
 	require.Nil(t, e.Lock([]byte("b")))
+}
+
+// TestDeletedRangesKeepMemory: a lock that is in the memory of a leader only is no data.
+func TestDeletedRangesKeepMemory(t *testing.T) {
+	e := written("a 1 x")
+	e.PutLock([]byte("a"), Lock{StartTS: 5, Kind: ports.KindPessimisticLock, memory: true})
+	e.DeleteRange(ports.KeyRange{}, Extent{})
+	require.Empty(t, e.Writes([]byte("a")))
+	require.EqualValues(t, 5, e.Lock([]byte("a")).StartTS)
 }
 
 // TestRawChecksum: the checksum of a pair is that of key and value without anything between, by the polynomial of
