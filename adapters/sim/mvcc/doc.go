@@ -8,8 +8,8 @@
 //
 // A command is atomic. What takes time in TiKV is in two steps here, between which the caller lets time pass:
 //
-//   - [Engine.Prepare] says which locks a prewrite with async commit or 1PC keeps in a store's memory, what a read makes
-//     of one is [Snapshot.Meets], and [Engine.PrewriteOn] applies them;
+//   - [Engine.Prepare] says which locks a prewrite with async commit or 1PC keeps in a store's memory, [Snapshot.Meets]
+//     what a read makes of one, and [Engine.PrewriteOn] applies them;
 //   - a pessimistic lock that is in the way is reported. Waiting for it is the caller's business, with [WaitQueues] for
 //     the order in which those who wait are woken, a [Detector] for deadlocks, and [Engine.Released] for what the last
 //     command has let go. Shared locks, which have several holders, are in the way only of who wants the key alone.
