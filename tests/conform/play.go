@@ -20,7 +20,7 @@ type Played struct {
 	Wrong []string
 }
 
-// Lacking is what a target lacks, by command, as [Player.Probe] found it.
+// Lacking is what a target lacks, by command, as [Script.Probe] found it.
 type Lacking map[string]bool
 
 // Play plays a script on a target.

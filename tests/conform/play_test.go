@@ -80,6 +80,31 @@ txn not found start=1
 	require.Len(t, s.Play(target, nil).Wrong, 1)
 }
 
+// TestEnd: a script ends early on the target of which it says so.
+func TestEnd(t *testing.T) {
+	s, err := read(t, "get k=a ts=1\n----\nnot found\n\nend on=sim why=(so)\n----\n\nget k=a ts=1\n----\none\n")
+	require.NoError(t, err)
+	target, end, err := conform.Simulated(false)
+	require.NoError(t, err)
+	defer end()
+	require.Equal(t, conform.Played{Commands: 1, Explained: 1, Lacking: "end"}, s.Play(target, nil))
+	target.Name = "other"
+	require.Len(t, s.Play(target, nil).Wrong, 1)
+}
+
+// TestMistakes: a region error is an answer where it is asked for, and else a reason to ask again.
+func TestMistakes(t *testing.T) {
+	s, err := read(t, "get k=a ts=1 wrong=old\n----\nregion error: epoch not match\n\nget k=a ts=1 wrong=where\n----\none\n")
+	require.NoError(t, err)
+	target, end, err := conform.Simulated(false)
+	require.NoError(t, err)
+	defer end()
+	played := s.Play(target, nil)
+	require.Equal(t, 1, played.Commands)
+	require.Len(t, played.Wrong, 1)
+	require.Contains(t, played.Wrong[0], "mistake")
+}
+
 // TestProbe: what the script of lacking commands names for a target is lacking there.
 func TestProbe(t *testing.T) {
 	s, err := read(t, "get k=a ts=1 on=sim why=(so)\n----\nnot found\n\nscan ts=1 on=other why=(so)\n----\nnothing\n")
@@ -99,6 +124,7 @@ func TestUnreadable(t *testing.T) {
 		"get k=(a\n----\n":                               "",
 		"get k=a ts=1 on=sim\n----\nnot found\n":         "belong together",
 		"differs on=sim why=(so)\n----\none\n":           "nothing to differ from",
+		get + "end\n----\n":                              "an end without",
 		get + "differs\n----\none\n":                     "without on",
 		get + "differs on=sim why=(so)\n----\nnot found": "that is none",
 	} {

@@ -84,6 +84,8 @@ func (s *Script) add(next step) error {
 		last = &s.steps[len(s.steps)-1]
 	}
 	switch {
+	case next.command == "end" && next.on == "":
+		return fmt.Errorf("an end without on=… and why=(…)")
 	case next.command != "differs":
 		s.steps = append(s.steps, next)
 		return nil
