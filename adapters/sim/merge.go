@@ -186,12 +186,31 @@ func (w *World) mergeSomewhere() {
 }
 
 // mergeAt merges the region at an index with the next one, or, if it is the last or below is set, with the one before.
+// Those that lie on other stores are moved there first.
 func (w *World) mergeAt(i int, below bool) {
 	neighbour := i + 1
 	if neighbour == len(w.regions.ordered) || below && i > 0 {
 		neighbour = i - 1
 	}
-	if neighbour >= 0 {
-		w.Merge(w.regions.ordered[i].ID, w.regions.ordered[neighbour].ID)
+	if neighbour < 0 {
+		return
+	}
+	if s, t := w.regions.ordered[i], w.regions.ordered[neighbour]; !w.Merge(s.ID, t.ID) {
+		w.align(s, t)
+	}
+}
+
+// align moves a peer to where the neighbour has one and the region does not, so that they can merge some day
+// (PD: pkg/schedule/operator/create_operator.go: CreateMergeRegionOperator).
+func (w *World) align(s, t *region) {
+	for _, from := range s.Peers {
+		if _, both := t.PeerOn(from.Store); both {
+			continue
+		}
+		for _, to := range t.Peers {
+			if w.MovePeer(s.ID, from.Store, to.Store) {
+				return
+			}
+		}
 	}
 }

@@ -194,3 +194,18 @@ func TestScriptMerges(t *testing.T) {
 	s.rest()
 	require.Len(t, s.w.Regions(), 1)
 }
+
+// Regions on different stores are brought together before they merge.
+func TestMergeAligns(t *testing.T) {
+	s := newStation(t, Config{Chooser: Boring{}, RawKeys: true, Stores: 5, Splits: [][]byte{[]byte("m")}})
+	s.w.regions.ordered[1].Peers[0].Store = 5 // 5, 3, 4 and 1, 2, 3
+	for range 2 {
+		s.w.mergeSomewhere()
+		s.rest()
+		require.Len(t, s.w.regions.ordered, 2)
+	}
+	require.True(t, sameStores(s.w.regions.ordered[0].Peers, s.w.regions.ordered[1].Peers))
+	s.w.mergeSomewhere()
+	s.rest()
+	require.Len(t, s.w.regions.ordered, 1)
+}
