@@ -19,9 +19,9 @@ type operator struct {
 // operatorTime is the unit of time that PD needs to have something done by a region.
 const operatorTime = 4 * heartbeatTime
 
-// scatter begins to spread regions. A single region that PD does not know is refused, several are
-// reported as failed, as is one without a leader, or with an operator for another purpose
-// (PD: pkg/schedule/scatter/region_scatterer.go: ScatterRegionsByID, scatterWithOptions).
+// scatter begins to spread regions. A single region that PD does not know is refused, several are reported as failed,
+// as is one without a leader, or with an operator for another purpose (PD: pkg/schedule/scatter/region_scatterer.go:
+// ScatterRegionsByID, scatterWithOptions).
 func (w *World) scatter(req *ports.AdminRequest, a *ports.AdminReply) {
 	if len(req.Regions) == 0 || len(req.Regions) == 1 && w.regions.byID[req.Regions[0]] == nil {
 		refused(a, ports.AdminRefusedNoRegion)
