@@ -28,6 +28,7 @@ func TestAgendaAgainstList(t *testing.T) {
 			"pop": func(t *rapid.T) {
 				next, ok := a.next()
 				require.Equal(t, len(list) > 0, ok)
+				require.Equal(t, ok, !a.empty())
 				if !ok {
 					require.Equal(t, ports.Never, next)
 					return

@@ -97,7 +97,7 @@ func (w *World) Next() ports.Instant {
 
 // Step lets the next event happen and reports whether there was one.
 func (w *World) Step() bool {
-	if _, ok := w.agenda.next(); !ok {
+	if w.agenda.empty() {
 		return false
 	}
 	h, slot := w.agenda.pop()
