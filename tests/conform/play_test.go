@@ -94,7 +94,14 @@ func TestEnd(t *testing.T) {
 
 // TestMistakes: a region error is an answer where it is asked for, and else a reason to ask again.
 func TestMistakes(t *testing.T) {
-	s, err := read(t, "get k=a ts=1 wrong=old\n----\nregion error: epoch not match\n\nget k=a ts=1 wrong=where\n----\none\n")
+	s, err := read(t, `get k=a ts=1 wrong=old
+----
+region error: epoch not match
+
+get k=a ts=1 wrong=where
+----
+one
+`)
 	require.NoError(t, err)
 	target, end, err := conform.Simulated(false)
 	require.NoError(t, err)

@@ -11,7 +11,7 @@ import (
 type score struct {
 	name                                 string
 	scripts, passed, commands, explained int
-	// cut counts the scripts that ended where the target lacks a command.
+	// cut counts the scripts that ended early, where the target lacks something.
 	cut int
 	// well is false when a probe of what is lacking went wrong.
 	well bool
@@ -48,6 +48,6 @@ func complain(wrong []string) {
 }
 
 func (s *score) print() {
-	fmt.Printf("  %s: scripts=%d/%d commands=%d explained=%d; %d scripts end at a command that it lacks\n",
+	fmt.Printf("  %s: scripts=%d/%d commands=%d explained=%d; %d scripts end early, at what it lacks\n",
 		s.name, s.passed, s.scripts, s.commands, s.explained, s.cut)
 }

@@ -43,12 +43,13 @@ func TestAwaitStores(t *testing.T) {
 // TestAwaitAnotherStart: a cluster that does not come up is started again, in a place of its own.
 func TestAwaitAnotherStart(t *testing.T) {
 	tries := 0
-	c, err := start(t.Context(), Binaries{}, t.TempDir(), func(_ context.Context, _ Binaries, dir string) (*Cluster, error) {
+	second := func(_ context.Context, _ Binaries, dir string) (*Cluster, error) {
 		if tries++; tries == 1 {
 			return nil, errors.New("somebody else has the port")
 		}
 		return &Cluster{dir: dir}, nil
-	})
+	}
+	c, err := start(t.Context(), Binaries{}, t.TempDir(), second)
 	if err != nil || tries != 2 || filepath.Base(c.dir) != "start2" {
 		t.Fatalf("%d tries: %v", tries, err)
 	}
