@@ -98,7 +98,9 @@ func (a *agenda) add(at ports.Instant) *happening {
 	return a.items[item]
 }
 
-func (a *agenda) empty() bool { return len(a.slots) == 0 && a.wheel.taken == [len(a.wheel.taken)]uint64{} }
+func (a *agenda) empty() bool {
+	return len(a.slots) == 0 && a.wheel.taken == [len(a.wheel.taken)]uint64{}
+}
 
 // first returns the first slot, nil when there is none, and whether it is on the wheel.
 func (a *agenda) first() (s *slot, near bool) {
