@@ -343,6 +343,8 @@ func (w *World) serve(h *happening, b *replyBuffer) (parked bool) {
 	case !s.applying && (w.scripted(c, actBusy) || w.fault(SiteBusy, FaultBusy)):
 		*f = ports.RegionFault{Kind: ports.FaultServerIsBusy}
 		f.Wait = time.Duration(w.choose(SiteOutage, 4)) * 5 * time.Millisecond
+	case s.overloaded && !s.applying:
+		*f = ports.RegionFault{Kind: ports.FaultServerIsBusy}
 	case c.hdr.MaxExecution > 0 && w.now.Sub(h.arrived) > c.hdr.MaxExecution:
 		// src/storage/errors.rs: an exceeded deadline is answered as ServerIsBusy.
 		*f = ports.RegionFault{Kind: ports.FaultServerIsBusy, Deadline: true, Text: "deadline is exceeded"}
@@ -357,9 +359,8 @@ func (w *World) serve(h *happening, b *replyBuffer) (parked bool) {
 	case len(c.copy.memory) > w.config.RaftEntryMaxSize && writes(c.req.Verb()):
 		*f = ports.RegionFault{Kind: ports.FaultRaftEntryTooLarge} // store/peer.rs: propose_normal
 	default:
-		if stale := w.choice(SiteStale, 3); stale > 0 && writes(c.req.Verb()) {
-			w.count(FaultStaleCommand)
-			w.stale(h, f, stale == 2)
+		if stale := w.choice(SiteStale, 5); stale > 0 && writes(c.req.Verb()) {
+			w.loseTrack(h, f, stale)
 			break
 		}
 		if w.hold(h) {
@@ -402,6 +403,18 @@ func (w *World) seal(b *replyBuffer) {
 func (w *World) deposed(h *happening) bool {
 	r := w.regions.byID[h.call.hdr.Region.ID]
 	return (h.stalled || writes(h.call.req.Verb())) && r != nil && h.term != 0 && h.term != r.term
+}
+
+// loseTrack answers a write of which its store has lost track: with StaleCommand, or, as kvproto has it
+// (errorpb.UndeterminedResult), by saying so. No store of tikv/tikv does the latter yet: when a write's callback is
+// dropped it knows as little, and ends (src/storage/txn/scheduler.rs: is_undetermined_error).
+func (w *World) loseTrack(h *happening, f *ports.RegionFault, choice int) {
+	w.stale(h, f, choice%2 == 0)
+	class := FaultStaleCommand
+	if allowed := w.config.Faults; choice > 2 && allowed.Has(FaultUndetermined) || !allowed.Has(FaultStaleCommand) {
+		class, f.Kind = FaultUndetermined, ports.FaultUndeterminedResult
+	}
+	w.count(class)
 }
 
 // stale answers StaleCommand to a proposal that its proposer tracks no more; it may be applied all the same

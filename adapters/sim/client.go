@@ -18,6 +18,8 @@ type Client struct {
 	// pdThere and pdBack are the instants at which the last messages to and from PD arrive.
 	pdThere, pdBack ports.Instant
 	closed, crashed bool
+	// vain is when it was told for the last time that nobody knows where a store is.
+	vain map[ports.StoreID]ports.Instant
 }
 
 var (
@@ -30,7 +32,7 @@ var (
 
 // Client adds a client process; the name appears in traces.
 func (w *World) Client(name string) *Client {
-	c := &Client{world: w, id: len(w.clients) + 1, name: name}
+	c := &Client{world: w, id: len(w.clients) + 1, name: name, vain: map[ports.StoreID]ports.Instant{}}
 	w.clients = append(w.clients, c)
 	return c
 }

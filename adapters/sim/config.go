@@ -30,6 +30,9 @@ type Config struct {
 	// keyspace are moved to where the clock was GCLife ago, or less far when a barrier or a lock is in the way. It is no
 	// class of faults, because a client that does not ask for safe points is wronged by it.
 	GCLife time.Duration
+	// LeftDerive lets the lower half of a region that is split keep its id, not the upper one (TiKV:
+	// raftstore.right-derive-when-split is false).
+	LeftDerive bool
 	// Faults are the classes of faults that may happen; the zero set allows none. They begin at once and end at
 	// [World.Heal].
 	Faults FaultSet

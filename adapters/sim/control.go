@@ -33,7 +33,7 @@ func (w *World) Transfer(id ports.RegionID, to ports.StoreID) bool {
 // successor returns the peer on a store if leadership can be transferred to it.
 func (w *World) successor(r *region, to ports.StoreID) (ports.PeerID, bool) {
 	p, ok := r.PeerOn(to)
-	if s := w.store(to); !ok || p.ID == r.Leader || !s.up || s.hung || !r.eligible(p) {
+	if s := w.store(to); !ok || p.ID == r.Leader || !s.up || s.hung || s.overloaded || !r.eligible(p) {
 		return 0, false
 	}
 	leader, ok := w.serving(r)
@@ -48,7 +48,7 @@ func (w *World) Crash(id ports.StoreID) {
 	}
 	w.count(FaultCrash)
 	w.note(noteCrash, uint64(id), 0, 0)
-	s.up, s.hung = false, false
+	s.up, s.hung, s.overloaded = false, false, false
 	s.incarnation++
 	s.maxTS, s.memory = 0, nil
 	s.statuses = statusCache{}
@@ -169,7 +169,7 @@ func (w *World) endPDOutage(d ports.Instant) {
 }
 
 // ResumePD ends an outage of PD.
-func (w *World) ResumePD() { w.pd.silent, w.pd.refusing = false, false }
+func (w *World) ResumePD() { w.pd.silent, w.pd.refusing, w.pd.lagging = false, false, nil }
 
 // Heal ends all faults: stores and PD are up, connections can be made, and nothing goes wrong any more. Messages that
 // are on their way, late duplicates included, still arrive.
@@ -184,6 +184,7 @@ func (w *World) Heal() {
 		if s.hung {
 			w.Resume(s.id)
 		}
+		w.Relieve(s.id)
 		if !s.up {
 			w.Restart(s.id, "")
 		}

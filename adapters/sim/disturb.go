@@ -9,8 +9,8 @@ import (
 // disturbances are the classes of faults that happen to the cluster and not to a message.
 const disturbances FaultSet = 1<<FaultSplit | 1<<FaultTransfer | 1<<FaultCrash | 1<<FaultMove | 1<<FaultHang |
 	1<<FaultSilentPD | 1<<FaultRestartPD | 1<<FaultMerge | 1<<FaultMovePeer |
-	1<<FaultLag | 1<<FaultPartition | 1<<FaultDisconnect | 1<<FaultFreeze |
-	1<<FaultDiskFull
+	1<<FaultLag | 1<<FaultPartition | 1<<FaultDisconnect | 1<<FaultFreeze | 1<<FaultDiskFull | 1<<FaultHalfDead |
+	1<<FaultLagPD
 
 // disturbLater plans the next disturbance.
 func (w *World) disturbLater() {
@@ -55,15 +55,20 @@ func (w *World) disturb() {
 		w.fillSomewhere()
 	case FaultDisconnect, FaultFreeze:
 		w.blockSomewhere(allowed[i-1])
-	case FaultCrash, FaultMove, FaultHang, FaultPartition:
+	case FaultCrash, FaultMove, FaultHang, FaultPartition, FaultHalfDead:
 		w.strike(allowed[i-1])
 	case FaultSilentPD:
 		w.SilencePD(w.outage())
 	case FaultRestartPD:
 		w.RestartPD(w.outage())
+	case FaultLagPD:
+		w.LagPD(longer * w.outage())
 	default:
 	}
 }
+
+// longer is how much longer lasts what only makes its clients slow, if they wait for it to end.
+const longer = 4
 
 func (w *World) outage() ports.Instant { return outageTime * ports.Instant(1+w.choose(SiteOutage, 8)) }
 
@@ -85,12 +90,13 @@ func (w *World) splitSomewhere() {
 // strike takes a store out for a while, if all are well: a region needs a majority of its peers.
 func (w *World) strike(f Fault) {
 	for _, s := range w.stores {
-		if !s.up || s.hung || s.severed != 0 {
+		if !s.up || s.hung || s.severed != 0 || s.overloaded {
 			return
 		}
 	}
 	s := w.stores[w.choose(SiteVictim, len(w.stores))]
 	h := happening{kind: happenRestart, store: s}
+	lasts := w.outage()
 	switch f {
 	case FaultPartition:
 		w.Isolate(s.id)
@@ -99,6 +105,10 @@ func (w *World) strike(f Fault) {
 	case FaultHang:
 		w.Hang(s.id)
 		h.kind = happenResume
+	case FaultHalfDead:
+		w.Overload(s.id)
+		h.kind = happenResume
+		lasts *= longer
 	case FaultMove:
 		w.count(FaultMove)
 		w.Crash(s.id)
@@ -107,7 +117,7 @@ func (w *World) strike(f Fault) {
 		w.Crash(s.id)
 	}
 	h.incarnation = s.incarnation
-	*w.agenda.add(w.now + w.outage()) = h
+	*w.agenda.add(w.now + lasts) = h
 }
 
 // endOutage ends what strike began, unless it ended otherwise.
@@ -117,6 +127,7 @@ func (w *World) endOutage(h *happening) {
 	case s.incarnation != h.incarnation:
 	case h.kind == happenResume:
 		w.Resume(s.id)
+		w.Relieve(s.id)
 	case h.moves:
 		w.Restart(s.id, w.newAddress(s))
 	default:

@@ -87,6 +87,9 @@ func (c *Client) Waits(query *ports.Query) bool {
 	})
 }
 
+// Vain returns when the process asked PD in vain for the last time where a store is, 0 if it never did.
+func (c *Client) Vain(id ports.StoreID) ports.Instant { return c.vain[id] }
+
 // Locating reports whether the process has asked PD for regions, and has no answer yet.
 func (c *Client) Locating() bool {
 	return slices.ContainsFunc(c.asked, func(q *question) bool {

@@ -16,6 +16,8 @@ type driver struct {
 	silent bool
 	// refusing: PD restarts and has no leader.
 	refusing bool
+	// lagging is all that PD's followers know, nil when they are up to date.
+	lagging *knowledge
 	// outage counts outages, so that the end of an earlier one does not end a later one.
 	outage uint64
 	// reporting: a heartbeat is on its way.
@@ -182,7 +184,11 @@ func (w *World) onAsked(q *question) {
 		return
 	}
 	k := &w.pd.known[len(w.pd.known)-1]
-	if age := w.choice(SiteStalePD, min(len(w.pd.known), remembered)); age > 0 && !q.query.Fresh {
+	switch age := w.choice(SiteStalePD, min(len(w.pd.known), remembered)); {
+	case q.query.Fresh:
+	case w.pd.lagging != nil:
+		k = w.pd.lagging
+	case age > 0:
 		k = &w.pd.known[len(w.pd.known)-1-age]
 		w.count(FaultStalePD)
 	}
@@ -199,6 +205,7 @@ func (w *World) onAsked(q *question) {
 	case ports.QueryStores:
 		q.stores = living(k.stores)
 	}
+	w.blank(q)
 	w.tell(q, w.now+w.pdTravel())
 }
 
@@ -257,6 +264,9 @@ func (w *World) onTold(q *question, cause ports.CauseKind) {
 	default:
 		ev.Kind, ev.Regions, ev.Stores, ev.Admin = ports.EventPlaced, q.regions, q.stores, q.answer
 		w.note(notePlaced, who, uint64(len(q.regions)), uint64(len(q.stores)))
+	}
+	if q.placement && q.query.Kind == ports.QueryStore && (len(ev.Stores) == 0 || ev.Stores[0].Address == "") {
+		q.client.vain[q.query.Store] = w.now
 	}
 	asked := q.client.asked
 	last := len(asked) - 1

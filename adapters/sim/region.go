@@ -122,33 +122,38 @@ func (w *World) newID() uint64 {
 
 // split cuts a region, unless it merges. The new region takes the lower half, the old one keeps the upper; both get the
 // next version (raftstore: store/fsm/apply.rs: exec_batch_split with right_derive, TiKV's default), and the new one's
-// leader is on the same store.
+// leader is on the same store. See [Config.LeftDerive].
 func (w *World) split(key []byte) bool {
 	i := w.regions.at(key)
 	old := w.regions.ordered[i]
 	if bytes.Equal(old.Range.Start, key) || len(key) == 0 || old.merging != nil || old.cut != 0 || old.inFlashback {
 		return false
 	}
-	lower := &region{term: old.term, Region: old.Region}
-	lower.ID = ports.RegionID(w.newID())
-	lower.Peers = slices.Clone(old.Peers)
-	for p := range lower.Peers {
-		lower.Peers[p].ID = ports.PeerID(w.newID())
+	half := &region{term: old.term, Region: old.Region}
+	half.ID = ports.RegionID(w.newID())
+	half.Peers = slices.Clone(old.Peers)
+	for p := range half.Peers {
+		half.Peers[p].ID = ports.PeerID(w.newID())
 		if old.Peers[p].ID == old.Leader {
-			lower.Leader = lower.Peers[p].ID
+			half.Leader = half.Peers[p].ID
 		}
-		w.inherit(lower, old, p)
+		w.inherit(half, old, p)
 	}
 	old.Epoch.Version++
-	lower.Epoch.Version++
+	half.Epoch.Version++
 	at := bytes.Clone(key)
-	lower.Range.End, old.Range.Start = at, at
-	w.regions.ordered = slices.Insert(w.regions.ordered, i, lower)
-	w.regions.byID[lower.ID] = lower
+	if w.config.LeftDerive {
+		half.Range.Start, old.Range.End = at, at
+		i++
+	} else {
+		half.Range.End, old.Range.Start = at, at
+	}
+	w.regions.ordered = slices.Insert(w.regions.ordered, i, half)
+	w.regions.byID[half.ID] = half
 	w.count(FaultSplit)
-	w.note(noteSplit, uint64(old.ID), uint64(lower.ID), 0)
-	if lower.Leader == 0 {
-		w.elect(lower)
+	w.note(noteSplit, uint64(old.ID), uint64(half.ID), 0)
+	if half.Leader == 0 {
+		w.elect(half)
 	}
 	w.heartbeat()
 	return true

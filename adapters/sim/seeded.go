@@ -21,7 +21,7 @@ var siteRates = [numSites]float64{
 	SiteHint:        0.2,
 	SiteRequestLost: 0.003, SiteReplyLost: 0.003, SiteDuplicate: 0.01, SiteSlow: 0.003, SiteReset: 0.0005, SiteDial: 0.1,
 	SiteBusy: 0.005, SiteStale: 0.002,
-	SiteOracleGap: 0.01, SiteOracleSlow: 0.01, SiteStalePD: 0.2, SiteGapPD: 0.1,
+	SiteOracleGap: 0.01, SiteOracleSlow: 0.01, SiteStalePD: 0.2, SiteGapPD: 0.1, SiteBlankPD: 0.05,
 	SiteDisturb: 0.9, SiteKeep: 0.2, SiteHandOver: 0.5,
 }
 
@@ -29,7 +29,8 @@ var siteRates = [numSites]float64{
 var siteFaults = [numSites]FaultSet{
 	SiteRequestLost: 1 << FaultRequestLost, SiteReplyLost: 1 << FaultReplyLost,
 	SiteDuplicate: 1<<FaultDuplicate | 1<<FaultLateDuplicate, SiteSlow: 1 << FaultSlow,
-	SiteReset: 1 << FaultReset, SiteDial: 1 << FaultDial, SiteBusy: 1 << FaultBusy, SiteStale: 1 << FaultStaleCommand,
+	SiteReset: 1 << FaultReset, SiteDial: 1 << FaultDial, SiteBusy: 1 << FaultBusy,
+	SiteStale: 1<<FaultStaleCommand | 1<<FaultUndetermined, SiteBlankPD: 1 << FaultBlankPD,
 	SiteOracleGap: 1 << FaultOracleGap, SiteOracleSlow: 1 << FaultOracleSlow,
 	SiteStalePD: 1 << FaultStalePD, SiteGapPD: 1 << FaultGapPD,
 	SiteDisturb: disturbances, SiteKeep: 1 << FaultLostLock, SiteHandOver: 1 << FaultLostLock,

@@ -26,7 +26,8 @@ const (
 	// SiteReset breaks a connection with all that is in flight on it; SiteDial fails a new one.
 	SiteReset
 	SiteDial
-	// SiteBusy answers ServerIsBusy, SiteStale StaleCommand, with 2 for a proposal that is applied all the same.
+	// SiteBusy answers ServerIsBusy, SiteStale StaleCommand, with 2 for a proposal that is applied all the same; 3 and 4
+	// are these with UndeterminedResult.
 	SiteBusy
 	SiteStale
 	// SiteOracleGap lets the oracle skip timestamps, SiteOracleSlow delays its answer.
@@ -59,6 +60,8 @@ const (
 	SiteHandOver
 	// SiteMemoryLock picks how long locks stand in memory only, before they are applied.
 	SiteMemoryLock
+	// SiteBlankPD leaves out of an answer of PD: 1 what a client needs most, 2 everything.
+	SiteBlankPD
 	numSites
 )
 
@@ -69,7 +72,7 @@ var siteNames = [numSites]string{
 	"delay", "execute", "oracle-delay", "election", "candidate", "hint",
 	"request-lost", "reply-lost", "duplicate", "slow", "reset", "dial", "busy", "stale-command",
 	"oracle-gap", "oracle-slow", "stale-pd", "gap-pd", "disturb", "victim", "outage", "split", "workload", "scatter",
-	"merge", "move-peer", "catch-up", "compaction", "keep", "hand-over", "memory-lock",
+	"merge", "move-peer", "catch-up", "compaction", "keep", "hand-over", "memory-lock", "blank-pd",
 }
 
 // String returns the site's name.

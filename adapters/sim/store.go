@@ -14,6 +14,8 @@ type store struct {
 	up      bool
 	// hung: the process stands still, its sockets stay open.
 	hung bool
+	// overloaded: it answers everything with ServerIsBusy.
+	overloaded bool
 	// severed are the stores that it does not hear of, a bit for each.
 	severed uint64
 	disk    DiskUsage
@@ -115,8 +117,8 @@ func (w *World) admit(s *store, hdr *ports.Header, req ports.Request, f *ports.R
 // maxSiblings bounds the regions that an epoch error brings (peer.rs: MAX_REGIONS_IN_ERROR).
 const maxSiblings = 10
 
-// siblings returns the region and those that were cut off its lower end since a version
-// (peer.rs: collect_sibling_region).
+// siblings returns the region and those that were cut off it since a version, which lie below it or, with LeftDerive,
+// above (peer.rs: collect_sibling_region).
 func (w *World) siblings(r *region, requested uint64) []ports.Region {
 	list := []ports.Region{r.Region}
 	newest := r.Epoch.Version
@@ -124,7 +126,12 @@ func (w *World) siblings(r *region, requested uint64) []ports.Region {
 		return list
 	}
 	left := newest - requested
-	for i := w.regions.at(r.Range.Start) - 1; i >= 0 && left > 0 && len(list) <= maxSiblings; i-- {
+	step := -1
+	if w.config.LeftDerive {
+		step = 1
+	}
+	for i := w.regions.at(r.Range.Start) + step; i >= 0 && i < len(w.regions.ordered) && left > 0 &&
+		len(list) <= maxSiblings; i += step {
 		next := w.regions.ordered[i]
 		left--
 		if v := next.Epoch.Version; v >= newest {

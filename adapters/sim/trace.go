@@ -47,6 +47,8 @@ const (
 	noteDisk
 	noteMended
 	noteFlashback
+	noteOverload
+	noteRelief
 )
 
 // note adds to the hash what happened; the trace has its own words for it.
@@ -65,7 +67,7 @@ func (w *World) line(n note, a, b, c uint64) {
 	case noteFault:
 		w.printf("!! %s", Fault(a))
 	case noteSplit:
-		w.printf("-- region %d: region %d takes its lower half", a, b)
+		w.printf("-- region %d: region %d takes half of it", a, b)
 	case noteLeader:
 		w.printf("-- region %d: peer %d leads in term %d", a, b, c)
 	case noteCrash:
@@ -116,6 +118,10 @@ func (w *World) clusterLine(n note, a, b uint64) {
 		w.printf("-- stores %d and %d hear each other again", a, b)
 	case noteBehind:
 		w.printf("-- region %d: peer %d falls behind", a, b)
+	case noteOverload:
+		w.printf("-- store %d is busy, whatever it is asked", a)
+	case noteRelief:
+		w.printf("-- store %d has time again", a)
 	case noteReady:
 		w.printf("-- region %d: peer %d is up to date", a, b)
 	default:

@@ -15,7 +15,9 @@ import (
 //   - a store that its client knows to be dead is asked after every other peer, and binds nobody for long when
 //     another peer has answered;
 //   - a store is probed because something has failed there, or an earlier probe has;
-//   - a request goes to the peer that served the last one of its region, unless something has been heard since.
+//   - a request goes to the peer that served the last one of its region, unless something has been heard since;
+//   - a store that is busy again and again is asked after the others: perhaps it does not lead any more;
+//   - a store is not asked before PD has said where it is.
 //
 // What a client knows is what it was answered: nothing here depends on what is true.
 type Stores struct {
@@ -32,6 +34,10 @@ const (
 	hurry = time.Second
 	// roundabout is how long a call may go round a store of which PD did not say where it is.
 	roundabout = 5 * time.Second
+	// maxStrays is how often a request may go elsewhere than to who has just served: calls that paused meanwhile may.
+	maxStrays = 8
+	// tooBusy is how often a store may say so before another is asked.
+	tooBusy = 4
 	// bound is how long an attempt at a dead store may take when others answer.
 	bound = time.Second
 )
@@ -40,11 +46,11 @@ const (
 type acquaintance struct {
 	client *sim.Client
 	stores []repute
-	// searched is when it asked PD for a store last.
-	searched ports.Instant
 	// served are the peers that served regions last, doubts the instants at which anything else was heard of regions.
 	served map[ports.RegionID]service
 	doubts map[ports.RegionID]ports.Instant
+	// strays counts the requests that went elsewhere than to whoever had just served, since a store was in trouble.
+	strays map[ports.RegionID]int
 	// errands are the routed calls that were not served at once.
 	errands map[sim.Caller]*errand
 }
@@ -75,6 +81,10 @@ type service struct {
 type errand struct {
 	asked, answered []ports.StoreID
 	lost            bool
+	// busies counts the answers of busy in a row, in one version of a region, that it is busy and knows no more.
+	busies  int
+	busy    ports.StoreID
+	version ports.RegionVersion
 }
 
 // NewStores returns a monitor. region returns a region as it is now.
@@ -100,7 +110,7 @@ func (m *Stores) of(c *sim.Client) *acquaintance {
 	a := &acquaintance{
 		client: c,
 		served: map[ports.RegionID]service{}, doubts: map[ports.RegionID]ports.Instant{},
-		errands: map[sim.Caller]*errand{},
+		strays: map[ports.RegionID]int{}, errands: map[sim.Caller]*errand{},
 	}
 	m.clients = append(m.clients, a)
 	return a
@@ -118,16 +128,34 @@ func (a *acquaintance) store(id ports.StoreID) *repute {
 func (m *Stores) Submitted(t *sim.Attempt) {
 	a := m.of(t.Client)
 	e := a.errands[t.Caller]
+	if t.To.Address == "" {
+		m.report(t.Client, "asks store %d nowhere", t.To.Store)
+	}
+	if e != nil && e.busies >= tooBusy && e.busy == t.To.Store {
+		m.stubborn(a, e, t)
+	}
 	if s := a.store(t.To.Store); s.dead && t.Sent.Sub(s.since) > settled {
 		m.desperate(a, e, t)
 	}
 	s, ok := a.served[t.Header.Region.ID]
 	if e == nil && ok && s.version == t.Header.Region && s.peer != t.Header.Peer && t.Sent.Sub(s.at) > settled &&
-		(a.searched == 0 || t.Sent.Sub(a.searched) > roundabout) &&
-		!t.Header.ReplicaRead {
-		m.report(t.Client, "asks store %d for region %d, which store %d has just served", t.To.Store,
-			t.Header.Region.ID, s.peer.Store)
+		found(t, s.peer.Store) && !t.Header.ReplicaRead {
+		if a.strays[t.Header.Region.ID]++; a.strays[t.Header.Region.ID] > maxStrays {
+			m.report(t.Client, "asks store %d for region %d, which store %d has just served, again and again", t.To.Store,
+				t.Header.Region.ID, s.peer.Store)
+		}
 	}
+}
+
+// found reports whether a client can go to a store: calls remember for a round that it could not be found.
+func found(t *sim.Attempt, id ports.StoreID) bool {
+	vain := t.Client.Vain(id)
+	return vain == 0 || t.Sent.Sub(vain) > roundabout
+}
+
+// offers reports whether a client can ask a peer in place of the one that it asks.
+func (s *repute) offers(p ports.Peer, t *sim.Attempt) bool {
+	return p.Role == ports.RoleVoter && !p.Witness && s.well && t.Sent.Sub(s.since) > settled && found(t, p.Store)
 }
 
 // desperate holds an attempt at a dead store against what else could be done.
@@ -138,7 +166,7 @@ func (m *Stores) desperate(a *acquaintance, e *errand, t *sim.Attempt) {
 	}
 	for _, p := range r.Peers {
 		o := a.store(p.Store)
-		if p.Store == t.To.Store || p.Role != ports.RoleVoter || p.Witness || !o.well || t.Sent.Sub(o.since) <= settled {
+		if p.Store == t.To.Store || !o.offers(p, t) {
 			continue
 		}
 		switch {
@@ -153,6 +181,20 @@ func (m *Stores) desperate(a *acquaintance, e *errand, t *sim.Attempt) {
 	}
 }
 
+// stubborn holds an attempt at a store that is busy all the time against what else could be done.
+func (m *Stores) stubborn(a *acquaintance, e *errand, t *sim.Attempt) {
+	r, ok := m.region(t.Header.Region.ID)
+	if !ok || r.RegionVersion != t.Header.Region {
+		return
+	}
+	for _, p := range r.Peers {
+		if p.Store != t.To.Store && a.store(p.Store).offers(p, t) && !slices.Contains(e.asked, p.Store) {
+			m.report(t.Client, "asks store %d, which was busy %d times, before store %d", t.To.Store, e.busies, p.Store)
+			return
+		}
+	}
+}
+
 // Answered takes a reply.
 func (m *Stores) Answered(t *sim.Attempt, reply ports.Reply) {
 	a, now, region := m.of(t.Client), t.Client.Now(), t.Header.Region
@@ -162,7 +204,7 @@ func (m *Stores) Answered(t *sim.Attempt, reply ports.Reply) {
 		for i := range f.Regions {
 			a.doubt(f.Regions[i].ID, now)
 		}
-		a.errand(t).answer(t.To.Store)
+		a.errand(t).answer(t, f)
 		s.dead = false
 		if f.Kind == ports.FaultStoreNotMatch {
 			*s = repute{trouble: now, since: now}
@@ -205,11 +247,9 @@ func (m *Stores) Unanswered(t *sim.Attempt, cause ports.CauseKind) {
 
 // Asked takes a question to PD: what it answers may be older than what is known.
 func (m *Stores) Asked(c *sim.Client, q *ports.Query) {
-	switch q.Kind {
-	case ports.QueryRegion, ports.QueryRegionByEnd, ports.QueryRegions:
+	if q.Kind != ports.QueryStore && q.Kind != ports.QueryStores {
 		clear(m.of(c).served)
-	case ports.QueryStore, ports.QueryStores:
-		m.of(c).searched = c.Now()
+		clear(m.of(c).strays)
 	}
 }
 
@@ -236,8 +276,9 @@ func (m *Stores) Probed(c *sim.Client, to ports.Endpoint, cause ports.CauseKind)
 	a.forget(to.Store)
 }
 
-// forget drops what a store has served.
+// forget drops what a store in trouble has served.
 func (a *acquaintance) forget(id ports.StoreID) {
+	clear(a.strays)
 	for region, s := range a.served {
 		if s.peer.Store == id {
 			delete(a.served, region)
@@ -261,8 +302,17 @@ func (a *acquaintance) errand(t *sim.Attempt) *errand {
 	return e
 }
 
-func (e *errand) answer(id ports.StoreID) {
+func (e *errand) answer(t *sim.Attempt, f *ports.RegionFault) {
+	id := t.To.Store
 	e.ask(id)
+	if e.busy != id || e.version != t.Header.Region {
+		e.busy, e.version, e.busies = id, t.Header.Region, 0
+	}
+	if f.Kind == ports.FaultServerIsBusy && !f.Deadline && f.Wait == 0 && f.Backoff == 0 {
+		e.busies++
+	} else {
+		e.busies = 0
+	}
 	if !slices.Contains(e.answered, id) {
 		e.answered = append(e.answered, id)
 	}

@@ -116,6 +116,13 @@ func deaths() map[string]func(*conversation) {
 			}
 			c.sendFor(2, 1, time.Minute)
 		},
+		"PD does not know where the others are": func(c *conversation) {
+			c.meet(2, 3)
+			c.kill()
+			c.searchInVain(2)
+			c.searchInVain(3)
+			c.send(2, 1)
+		},
 		"nothing is known of the others": func(c *conversation) {
 			c.kill()
 			c.sendFor(2, 1, time.Minute)
@@ -174,7 +181,7 @@ func changes() map[string]func(*conversation) {
 			c.Asked(c.client, &ports.Query{Kind: ports.QueryRegions})
 			c.send(2, 3)
 			c.answer(2, ports.FaultNone)
-			c.Asked(c.client, &ports.Query{Kind: ports.QueryStore, Store: 1})
+			c.searchInVain(3)
 			c.send(2, 1)
 		},
 		"another peer, while an older answer is on its way": func(c *conversation) {
@@ -183,6 +190,31 @@ func changes() map[string]func(*conversation) {
 			c.answer(3, ports.FaultNotLeader)
 			c.answer(2, ports.FaultNone)
 			c.send(4, 3)
+		},
+		"a busy store, after the others were asked, or while it says how long": func(c *conversation) {
+			c.meet(2, 3)
+			c.send(2, 3)
+			c.answer(2, ports.FaultNotLeader)
+			for range 3 {
+				c.send(2, 2)
+				c.answer(2, ports.FaultServerIsBusy)
+			}
+			c.send(2, 2)
+			c.answer(2, ports.FaultStaleCommand)
+			for range 4 {
+				c.send(2, 2)
+				c.answer(2, ports.FaultServerIsBusy)
+			}
+			c.region.Epoch.Version++
+			c.send(2, 2)
+			c.region.Peers[0].Witness, c.region.Epoch.Version = true, c.version.Epoch.Version
+			c.send(2, 2)
+		},
+		"calls that paused, and do not know who has served meanwhile": func(c *conversation) {
+			c.meet(2)
+			for call := range ports.Addr(8) {
+				c.send(call, 3)
+			}
 		},
 		"another store that answers at the address": func(c *conversation) {
 			c.meet(2, 3)
@@ -195,6 +227,20 @@ func changes() map[string]func(*conversation) {
 		},
 	}
 }
+
+// searchInVain lets the client ask PD where a store is, and hear nothing.
+func (c *conversation) searchInVain(store ports.StoreID) {
+	c.world.RestartPD(ports.Never)
+	where := &ports.Query{Kind: ports.QueryStore, Store: store}
+	c.Asked(c.client, where)
+	c.client.Ask(where, c.world.Now().Add(time.Second), ports.Tok{}, deaf{})
+	c.wait(10 * time.Millisecond)
+}
+
+// deaf is a sink that drops what comes.
+type deaf struct{}
+
+func (deaf) Post(ports.Event) {}
 
 func TestStoresAccept(t *testing.T) {
 	all := deaths()
@@ -239,9 +285,27 @@ func TestStoresReject(t *testing.T) {
 			c.lose(2, ports.CauseTimeout)
 			c.probe(1, ports.CauseNone)
 		},
-		"asks store 3 for region 7, which store 2 has just served": func(c *conversation) {
+		"asks store 0 nowhere": func(c *conversation) {
+			c.send(2, 1)
+			c.sent[2].To = ports.Endpoint{}
+			c.Submitted(c.sent[2])
+		},
+		"asks store 2, which was busy 4 times, before store 3": func(c *conversation) {
+			c.meet(3, 2)
+			for range 4 {
+				c.send(2, 2)
+				c.answer(2, ports.FaultServerIsBusy)
+			}
+			c.send(2, 2)
+		},
+		"asks store 3 for region 7, which store 2 has just served, again and again": func(c *conversation) {
 			c.meet(2)
-			c.send(2, 3)
+			for range 9 {
+				c.send(2, 3)
+				c.answer(2, ports.FaultNotLeader)
+				c.send(2, 2)
+				c.answer(2, ports.FaultNone)
+			}
 		},
 	} {
 		t.Run(wrong, func(t *testing.T) {

@@ -32,9 +32,10 @@ const (
 	patience = 5 * time.Second
 )
 
-// weather is what can go wrong in a run. Of eight seeds one has no faults, one faults that cost nothing but time, and
-// one loses stores, one at a time: nothing may fail there, nor anywhere after the audit. Of sixteen one has few faults,
-// at points drawn before the run, in a calm that lets each of them have all its consequences ([sim.PCT]).
+// weather is what can go wrong in a run. Of sixteen seeds two have no faults, one has faults that cost nothing but
+// time, one changes regions all the time, and two lose stores, one at a time: nothing may fail there, nor anywhere
+// after the audit. One has few faults, at points drawn before the run, in a calm that lets each of them have all its
+// consequences ([sim.PCT]).
 type weather struct {
 	faults sim.FaultSet
 	// patience is what a step may take, and then must have succeeded; 0: steps may fail.
@@ -48,14 +49,20 @@ type weather struct {
 func weatherOf(seed uint64) weather {
 	switch seed % 16 {
 	case 7, 15:
-		return weather{patience: time.Second, lasts: turmoil / 20}
+		// Nobody waits longer than for a lock, which is gone when its life is over.
+		return weather{patience: sm.DefaultKnobs().LockTTL, lasts: turmoil / 20}
 	case 5, 13:
 		return weather{patience: 12 * time.Second, lasts: turmoil / 2,
-			faults: sim.FaultsOf(sim.FaultCrash, sim.FaultHang, sim.FaultMove, sim.FaultTransfer)}
-	case 3, 11:
+			faults: sim.FaultsOf(sim.FaultCrash, sim.FaultHang, sim.FaultMove, sim.FaultTransfer,
+				sim.FaultHalfDead, sim.FaultBlankPD)}
+	case 3:
 		return weather{patience: 3 * time.Second, lasts: turmoil / 4,
 			faults: sim.FaultsOf(sim.FaultDuplicate, sim.FaultLateDuplicate, sim.FaultSplit, sim.FaultTransfer,
 				sim.FaultOracleGap, sim.FaultStalePD, sim.FaultGapPD)}
+	case 11:
+		// Regions change, and PD's followers are no help.
+		return weather{patience: 3 * time.Second, lasts: turmoil * 3 / 4,
+			faults: sim.FaultsOf(sim.FaultSplit, sim.FaultTransfer, sim.FaultMerge, sim.FaultMovePeer, sim.FaultLagPD)}
 	case 4:
 		return weather{lasts: turmoil / 10, faults: sim.AllFaults, depth: 2 + int(seed/16%7)}
 	}
@@ -211,8 +218,9 @@ func (r *simulation) prepare(trace io.Writer, wrap func(sim.Chooser) sim.Chooser
 	r.report.Dealt = chooser.String()
 	world, err := sim.New(sim.Config{
 		Seed: r.report.Seed, Chooser: wrap(chooser), Faults: faults, Splits: r.workload.Splits(),
-		Stores:  3 + int(r.report.Seed%3),
-		RawKeys: r.workload.RawKeys(), Trace: trace,
+		LeftDerive: r.report.Seed%3 == 0,
+		Stores:     3 + int(r.report.Seed%3),
+		RawKeys:    r.workload.RawKeys(), Trace: trace,
 	})
 	if err != nil {
 		return err
