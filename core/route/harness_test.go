@@ -21,7 +21,7 @@ type parent struct {
 	call Call
 	get  ports.GetRequest
 	// again lets the parent route once more after so many replies.
-	again    int
+	again int
 	// pauses lets it pause before it routes again.
 	pauses   int
 	answered bool
