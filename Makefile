@@ -50,7 +50,7 @@ replay:      ## one simulated run again, with its trace: make replay SEED=7
 mutants:     ## bugs of other clients, put back one at a time, are found; QUICK=1 takes every fourth of those found soon
 	@go run ./tests/mutants
 
-conform:     ## the same scripts on the simulated store and on stores that others wrote
+conform:     ## the same scripts on the simulated store and on stores that others wrote, and client-go's verdict
 	@go -C tests/cluster test -count=1 -run '^TestAwait' ./rig
 	@go -C tests/cluster run ./conform
 

@@ -1,5 +1,5 @@
 // Command explore searches every behaviour of the committed configurations (see
-// adapters/sim/explore) and compares what it finds with tests/explore/states.tsv.
+// adapters/sim/explore) and compares what it finds with the numbers in its testdata/states.tsv.
 // QUICK=1 leaves out the large ones.
 package main
 
