@@ -92,7 +92,8 @@ type RangeReply struct {
 }
 
 // SplitRegionReply answers [SplitRegionRequest] with the regions that there are now
-// in the place of the old one, in key order; the last has its id.
+// in the place of the old one, in key order. The last has its id, or the first, where
+// stores are configured so (raftstore.right-derive-when-split).
 type SplitRegionReply struct {
 	ReplyHeader
 	Regions []Region

@@ -2,7 +2,8 @@ package ports
 
 // FlushRequest locks the keys of one batch of a pipelined transaction while it still
 // grows. A key can be flushed again by a later Generation, which counts from 1;
-// earlier ones that arrive late are ignored.
+// earlier ones that arrive late are ignored. TTL is in milliseconds after StartTS. TiKV
+// takes StartTS + 1 for MinCommitTS, whatever it is.
 type FlushRequest struct {
 	Mutations      []Mutation
 	Primary        []byte

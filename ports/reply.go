@@ -131,7 +131,7 @@ const (
 )
 
 // CheckTxnStatusReply answers [CheckTxnStatusRequest]. Lock is the primary's lock
-// while it lives, nil otherwise.
+// while it lives, nil otherwise, TTL its life in milliseconds.
 type CheckTxnStatusReply struct {
 	ReplyHeader
 	Err      *KeyError

@@ -81,11 +81,13 @@ const (
 	IsolationRCCheckTS
 )
 
-// Header is what travels with every request (TiKV: kvrpcpb.Context).
+// Header is what travels with every request (TiKV: kvrpcpb.Context). The cluster's id is filled in by the adapter.
 type Header struct {
+	// Region and Peer are the region that the request is about, at the version that its sender knows, and the peer that
+	// is asked.
 	Region RegionVersion
 	Peer   Peer
-	// ClusterID is filled in by the adapter.
+	// Priority is the scheduling class, normal by default.
 	Priority Priority
 	// Isolation is the level of a read.
 	Isolation Isolation
@@ -184,11 +186,13 @@ type ForUpdateTSConstraint struct {
 
 // PrewriteRequest locks the keys of one batch (Percolator's first phase).
 type PrewriteRequest struct {
-	Mutations   []Mutation
-	Primary     []byte
-	StartTS     Timestamp
-	TTL         uint64
-	TxnSize     uint64
+	Mutations []Mutation
+	Primary   []byte
+	StartTS   Timestamp
+	// TTL is the life of the locks in milliseconds after StartTS, TxnSize the number of keys that the transaction locks
+	// in the region.
+	TTL, TxnSize uint64
+	// MinCommitTS is the least timestamp at which the locks may be committed.
 	MinCommitTS Timestamp
 	// SkipConstraintCheck spares an optimistic prewrite the look at newer versions.
 	SkipConstraintCheck bool
@@ -211,18 +215,23 @@ type PrewriteRequest struct {
 
 // PessimisticLockRequest locks keys of one batch before they are written.
 type PessimisticLockRequest struct {
-	Mutations   []Mutation
-	Primary     []byte
-	StartTS     Timestamp
-	TTL         uint64
+	Mutations []Mutation
+	Primary   []byte
+	StartTS   Timestamp
+	// TTL is the life of the locks in milliseconds after StartTS.
+	TTL uint64
+	// ForUpdateTS is the timestamp that the statement reads at: a newer version is a conflict.
 	ForUpdateTS Timestamp
+	// IsFirstLock: the transaction holds no lock yet, so that it cannot be part of a deadlock.
 	IsFirstLock bool
 	// WaitTimeout is how long to wait for a lock, in ms: 0 as long as the store is
 	// configured to, below 0 not at all.
-	WaitTimeout      int64
-	ReturnValues     bool
-	MinCommitTS      Timestamp
-	CheckExistence   bool
+	WaitTimeout int64
+	// ReturnValues wants the values that the keys have, CheckExistence only whether they have any.
+	ReturnValues   bool
+	MinCommitTS    Timestamp
+	CheckExistence bool
+	// LockOnlyIfExists leaves keys without a value unlocked; it needs ReturnValues.
 	LockOnlyIfExists bool
 	// ForceLock takes the lock in spite of a newer version, and lets a waiting
 	// request go on when it is woken (kvrpcpb: WakeUpModeForceLock).
@@ -259,18 +268,25 @@ type BatchRollbackRequest struct {
 	StartTS Timestamp
 }
 
-// CheckTxnStatusRequest asks the primary what became of a transaction.
+// CheckTxnStatusRequest asks the primary what became of a transaction, and rolls it back if its lock has expired.
 type CheckTxnStatusRequest struct {
-	Primary            []byte
-	LockTS             Timestamp
-	CallerStartTS      Timestamp
-	CurrentTS          Timestamp
+	Primary []byte
+	// LockTS is the start of the transaction that is asked for.
+	LockTS Timestamp
+	// CallerStartTS is the start of the transaction that asks, above which min_commit_ts is pushed; 0 and
+	// [MaxTimestamp] push nothing.
+	CallerStartTS Timestamp
+	// CurrentTS is what the life of the lock is held against.
+	CurrentTS Timestamp
+	// RollbackIfNotExist rolls back a transaction of which nothing is there; otherwise that is TxnNotFound.
 	RollbackIfNotExist bool
-	ForceSyncCommit    bool
+	// ForceSyncCommit treats a lock with async commit as one without.
+	ForceSyncCommit bool
 	// ResolvingPessimisticLock says that the lock that was met is pessimistic.
 	ResolvingPessimisticLock bool
-	VerifyIsPrimary          bool
-	IsTxnFile                bool
+	// VerifyIsPrimary makes a lock on the key that names another primary an error.
+	VerifyIsPrimary bool
+	IsTxnFile       bool
 }
 
 // ResolveLockRequest commits (CommitTS > 0) or rolls back a transaction's locks:
@@ -290,8 +306,9 @@ type TxnInfo struct {
 	IsTxnFile         bool
 }
 
-// TxnHeartBeatRequest prolongs the life of a primary lock. MinCommitTS raises the
-// min_commit_ts of a flushed one, 0 leaving it alone.
+// TxnHeartBeatRequest prolongs the life of a primary lock to AdviseLockTTL, in
+// milliseconds after StartTS; it is never shortened. MinCommitTS raises the
+// min_commit_ts of a flushed lock, 0 leaving it alone.
 type TxnHeartBeatRequest struct {
 	Primary       []byte
 	StartTS       Timestamp
@@ -299,8 +316,8 @@ type TxnHeartBeatRequest struct {
 	MinCommitTS   Timestamp
 }
 
-// PessimisticRollbackRequest removes pessimistic locks: the given keys, or, with
-// no keys, all of the transaction in the region.
+// PessimisticRollbackRequest removes pessimistic locks whose for_update_ts is at most
+// ForUpdateTS: the given keys, or, with no keys, all of the transaction in the region.
 type PessimisticRollbackRequest struct {
 	Keys        [][]byte
 	StartTS     Timestamp
@@ -372,7 +389,8 @@ type RawGetKeyTTLRequest struct {
 }
 
 // RawCompareAndSwapRequest writes Value, or deletes the key, if the current value
-// is Previous (or the key is absent, when PreviousAbsent).
+// is Previous (or the key is absent, when PreviousAbsent). TTL is in seconds, 0 meaning
+// for ever.
 type RawCompareAndSwapRequest struct {
 	Key, Value     []byte
 	Previous       []byte

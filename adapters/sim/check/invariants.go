@@ -16,7 +16,7 @@ type Columns interface {
 }
 
 // Invariants watches every request that a store executes, and every reply that a client gets, and holds them against
-// what must hold at any moment. Where a rule comes from is said at it; the numbers are those of the project's list of
+// what must hold at any moment. Where a rule comes from is said at it; the numbers are those of the package's list of
 // safety invariants. The methods are those of the simulator's monitor.
 type Invariants struct {
 	data Columns
