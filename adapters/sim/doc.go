@@ -8,11 +8,16 @@
 // decisions ([Recorder], [Replay]), reproduces a run exactly; [World.Hash] proves it.
 //
 // A [Client] is what one client process sees of the world. It implements [ports.Network], [ports.Oracle],
-// [ports.Placement] and [ports.Timers]. Programs wait for it in one of three ways:
+// [ports.Placement], [ports.Admin] and [ports.Timers]. Programs wait for it in one of three ways:
 //
 //   - directly: a sink's Post steps a machine at once, inside [World.Step];
 //   - as tasks ([World.Go]): ordinary blocking code on a coroutine that [Task.Park] suspends;
 //   - in wall time ([NewWall]): many goroutines, and one that maps virtual time to real time.
+//
+// Whoever checks a run watches it from inside ([Monitor]), and looks at the truth in the end ([World.Versions],
+// [World.Locks]). What goes wrong is decided by the chooser ([Fault]), by a script ([World.Script]), or by whoever calls
+// methods of the world: [World.Crash], [World.Split], [World.Isolate] and many more. Where these take a length of time
+// as a [ports.Instant], it is in nanoseconds. docs/simulation.md has a picture of a cluster, and of the life of a request.
 //
 // # What is modelled
 //
@@ -21,7 +26,7 @@
 // has not executed it. Peers with their roles, their changes one by one and in joint consensus, and the time until a
 // new one has its data; epochs, splits, merges with their steps, leaders and their terms, elections, hints, and PD's
 // belated knowledge of all that are modelled; a write whose leader was deposed meanwhile is answered with StaleCommand
-// and is applied, or not. A follower that has fallen behind keeps a copy of the data as it was: it serves stale reads
+// and is applied, or not. A store that is overloaded refuses everything before it looks at who leads. A follower that has fallen behind keeps a copy of the data as it was: it serves stale reads
 // from that, up to its safe timestamp, and lets replica reads wait until it has applied what its leader had committed.
 // The log itself is not modelled. Stores that do not hear each other, clients and stores that do not, and connections
 // that stand still are: a leader without a majority reads for the rest of its lease, then answers nothing until another
@@ -43,12 +48,13 @@
 // moves, with the evidence of old conflicts and rollbacks: by a client, or, with [Config.GCLife], by somebody else.
 //
 // PD keeps GC states with their barriers, for each keyspace that has a GC of its own and for all others together;
-// [Config.Keyspaces] names the keyspaces. It scatters regions, by moving a leader or a peer, and knows stores that are
+// [Config.Keyspaces] names the keyspaces. After a restart it may know no leaders and addresses, and its own followers may
+// lag. It scatters regions, by moving a leader or a peer, and knows stores that are
 // going, gone, labelled or without an address ([World.SetStoreRecord]). An administrator's requests are answered late
 // or not at all when PD is, having been done or not.
 //
 // What a single store does to its own data is done to the data of all: a range that one store is told to destroy is
-// gone everywhere. Of raw data, API v1 with TTL is modelled.
+// gone everywhere. Of raw data, API v1 with TTL is modelled. Other differences from TiKV are listed in docs/decisions.
 //
 // Not modelled are clocks that differ. Nobody compares the clocks of two machines: the lives of locks are measured in
 // timestamps of the oracle, and a timer that runs fast or slow is one whose messages are late or early, which they are
