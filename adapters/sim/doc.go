@@ -15,22 +15,24 @@
 //   - in wall time ([NewWall]): many goroutines, and one that maps virtual time to real time.
 //
 // Whoever checks a run watches it from inside ([Monitor]), and looks at the truth in the end ([World.Versions],
-// [World.Locks]). What goes wrong is decided by the chooser ([Fault]), by a script ([World.Script]), or by whoever calls
-// methods of the world: [World.Crash], [World.Split], [World.Isolate] and many more. Where these take a length of time
-// as a [ports.Instant], it is in nanoseconds. docs/simulation.md has a picture of a cluster, and of the life of a request.
+// [World.Locks]). What goes wrong is decided by the chooser ([Fault]), by a script ([World.Script]), or by whoever
+// calls methods of the world: [World.Crash], [World.Split], [World.Isolate] and many more. Where these take a length of
+// time as a [ports.Instant], it is in nanoseconds. docs/simulation.md has a picture of a cluster, and of the life of a
+// request.
 //
 // # What is modelled
 //
 // Data is one engine for all stores: what a leader has executed is applied at once, so that whoever is elected knows
-// everything. A request is executed at one instant, between its arrival and its answer; a store that crashes before
-// has not executed it. Peers with their roles, their changes one by one and in joint consensus, and the time until a
-// new one has its data; epochs, splits, merges with their steps, leaders and their terms, elections, hints, and PD's
+// everything. A request is executed at one instant, between its arrival and its answer; a store that crashes before has
+// not executed it. Peers with their roles, their changes one by one and in joint consensus, and the time until a new
+// one has its data; epochs, splits, merges with their steps, leaders and their terms, elections, hints, and PD's
 // belated knowledge of all that are modelled; a write whose leader was deposed meanwhile is answered with StaleCommand
-// and is applied, or not. A store that is overloaded refuses everything before it looks at who leads. A follower that has fallen behind keeps a copy of the data as it was: it serves stale reads
-// from that, up to its safe timestamp, and lets replica reads wait until it has applied what its leader had committed.
-// The log itself is not modelled. Stores that do not hear each other, clients and stores that do not, and connections
-// that stand still are: a leader without a majority reads for the rest of its lease, then answers nothing until another
-// one leads. The faults are listed at [Fault].
+// and is applied, or not. A store that is overloaded refuses everything before it looks at who leads. A follower that
+// has fallen behind keeps a copy of the data as it was: it serves stale reads from that, up to its safe timestamp, and
+// lets replica reads wait until it has applied what its leader had committed. The log itself is not modelled. Stores
+// that do not hear each other, clients and stores that do not, and connections that stand still are: a leader without a
+// majority reads for the rest of its lease, then answers nothing until another one leads. The faults are listed at
+// [Fault].
 //
 // Requests for pessimistic locks wait in the queues of the store that they have met a lock at, and nobody but that
 // store wakes them; one store detects deadlocks, and hears of waits by messages that take time and can be lost.
@@ -48,10 +50,10 @@
 // moves, with the evidence of old conflicts and rollbacks: by a client, or, with [Config.GCLife], by somebody else.
 //
 // PD keeps GC states with their barriers, for each keyspace that has a GC of its own and for all others together;
-// [Config.Keyspaces] names the keyspaces. After a restart it may know no leaders and addresses, and its own followers may
-// lag. It scatters regions, by moving a leader or a peer, and knows stores that are
-// going, gone, labelled or without an address ([World.SetStoreRecord]). An administrator's requests are answered late
-// or not at all when PD is, having been done or not.
+// [Config.Keyspaces] names the keyspaces. After a restart it may know no leaders and addresses, and its own followers
+// may lag. It scatters regions, by moving a leader or a peer, and knows stores that are going, gone, labelled or
+// without an address ([World.SetStoreRecord]). An administrator's requests are answered late or not at all when PD is,
+// having been done or not.
 //
 // What a single store does to its own data is done to the data of all: a range that one store is told to destroy is
 // gone everywhere. Of raw data, API v1 with TTL is modelled. Other differences from TiKV are listed in docs/decisions.
