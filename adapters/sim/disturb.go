@@ -9,7 +9,7 @@ import (
 // disturbances are the classes of faults that happen to the cluster and not to a message.
 const disturbances FaultSet = 1<<FaultSplit | 1<<FaultTransfer | 1<<FaultCrash | 1<<FaultMove | 1<<FaultHang |
 	1<<FaultSilentPD | 1<<FaultRestartPD | 1<<FaultMerge | 1<<FaultMovePeer |
-	1<<FaultLag | 1<<FaultPartition | 1<<FaultDisconnect | 1<<FaultFreeze | 1<<FaultDiskFull | 1<<FaultHalfDead |
+	1<<FaultLag | 1<<FaultPartition | 1<<FaultDisconnect | 1<<FaultFreeze | 1<<FaultDiskFull | 1<<FaultOverload |
 	1<<FaultLagPD
 
 // disturbLater plans the next disturbance.
@@ -55,7 +55,7 @@ func (w *World) disturb() {
 		w.fillSomewhere()
 	case FaultDisconnect, FaultFreeze:
 		w.blockSomewhere(allowed[i-1])
-	case FaultCrash, FaultMove, FaultHang, FaultPartition, FaultHalfDead:
+	case FaultCrash, FaultMove, FaultHang, FaultPartition, FaultOverload:
 		w.strike(allowed[i-1])
 	case FaultSilentPD:
 		w.SilencePD(w.outage())
@@ -105,7 +105,7 @@ func (w *World) strike(f Fault) {
 	case FaultHang:
 		w.Hang(s.id)
 		h.kind = happenResume
-	case FaultHalfDead:
+	case FaultOverload:
 		w.Overload(s.id)
 		h.kind = happenResume
 		lasts *= longer

@@ -56,8 +56,8 @@ const (
 	FaultFreeze
 	// FaultDiskFull: a store has hardly any space left, or none.
 	FaultDiskFull
-	// FaultHalfDead: a store is so busy that it answers everything with ServerIsBusy, without looking at who leads.
-	FaultHalfDead
+	// FaultOverload: a store is so busy that it answers everything with ServerIsBusy, without looking at who leads.
+	FaultOverload
 	// FaultUndetermined: a store does not know whether it has applied a write, and says so.
 	FaultUndetermined
 	// FaultBlankPD: PD knows something of what it is asked, but not all: no address, no leader, or nothing at all.
@@ -75,7 +75,7 @@ var faultNames = [numFaults]string{
 	"split", "transfer", "crash", "move", "hang", "oracle-gap", "oracle-slow", "stale-pd", "gap-pd", "silent-pd",
 	"restart-pd", "merge", "move-peer", "lag", "lost-lock",
 	"partition", "disconnect", "freeze",
-	"disk-full", "half-dead", "undetermined", "blank-pd", "lag-pd",
+	"disk-full", "overload", "undetermined", "blank-pd", "lag-pd",
 }
 
 // String returns the class's name.

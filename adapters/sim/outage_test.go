@@ -15,7 +15,7 @@ func TestOverload(t *testing.T) {
 	to, hdr := s.address(r, 0)
 	s.w.Overload(to.Store)
 	s.w.Overload(to.Store) // no more than it is
-	require.Equal(t, uint64(1), s.w.Counts()[FaultHalfDead])
+	require.Equal(t, uint64(1), s.w.Counts()[FaultOverload])
 	leader, ok := r.leader()
 	require.True(t, ok)
 	require.NotEqual(t, to.Store, leader.Store, "leaders move away")

@@ -10,7 +10,7 @@ func (w *World) Overload(id ports.StoreID) {
 	if !s.up || s.overloaded {
 		return
 	}
-	w.count(FaultHalfDead)
+	w.count(FaultOverload)
 	w.note(noteOverload, uint64(id), 0, 0)
 	s.overloaded = true
 	for _, r := range w.regions.ordered {

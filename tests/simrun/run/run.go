@@ -54,7 +54,7 @@ func weatherOf(seed uint64) weather {
 	case 5, 13:
 		return weather{patience: 12 * time.Second, lasts: turmoil / 2,
 			faults: sim.FaultsOf(sim.FaultCrash, sim.FaultHang, sim.FaultMove, sim.FaultTransfer,
-				sim.FaultHalfDead, sim.FaultBlankPD)}
+				sim.FaultOverload, sim.FaultBlankPD)}
 	case 3:
 		return weather{patience: 3 * time.Second, lasts: turmoil / 4,
 			faults: sim.FaultsOf(sim.FaultDuplicate, sim.FaultLateDuplicate, sim.FaultSplit, sim.FaultTransfer,
