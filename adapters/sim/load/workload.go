@@ -15,6 +15,7 @@ import (
 // Workload is something that several clients do at the same time. All methods are
 // called by tasks of one world.
 type Workload interface {
+	// Name is what reports call the workload.
 	Name() string
 	// RawKeys says that the workload uses raw keys.
 	RawKeys() bool
@@ -59,7 +60,8 @@ const CallTimeout = 20 * time.Second
 type Task struct {
 	World *sim.World
 	DB    *app.Client
-	Name  string
+	// Name is unique in the world: what the task writes is told by it.
+	Name string
 	// Patient: no call is given up before CallTimeout.
 	Patient bool
 	steps   int
