@@ -98,7 +98,7 @@ func (m *cellModel) step() {
 	default:
 		from := rapid.OneOf(rapid.IntRange(0, len(m.cells)-1), rapid.SampledFrom(m.borders())).Draw(m.t, "from")
 		size := rapid.IntRange(1, min(len(m.cells)-from, rapid.SampledFrom([]int{1, 3, len(m.cells)}).Draw(m.t, "most")))
-		m.insert(from, from+size.Draw(m.t, "size"), m.anyVersion(), rapid.Uint64Range(1, 2).Draw(m.t, "store"))
+		m.insert(from, from+size.Draw(m.t, "size"), m.anyVersion(), rapid.Uint64Range(0, 2).Draw(m.t, "store"))
 	}
 }
 
@@ -129,7 +129,8 @@ func (m *cellModel) anyCell() *cell {
 	return m.cells[rapid.IntRange(0, len(m.cells)-1).Draw(m.t, "cell")]
 }
 
-// insert takes over a region as a store knows it: nothing newer may overlap it.
+// insert takes over a region as a store knows it: nothing newer may overlap it. Whoever tells of it leads it or, when
+// that is none of its peers, the first of them.
 func (m *cellModel) insert(from, to int, v ports.RegionVersion, store uint64) {
 	r := ports.Region{RegionVersion: v, Range: ports.KeyRange{Start: m.bound(from), End: m.bound(to)},
 		Peers: []ports.Peer{{ID: 1, Store: 1}, {ID: 2, Store: 2}}}
@@ -148,7 +149,7 @@ func (m *cellModel) insert(from, to int, v ports.RegionVersion, store uint64) {
 			break
 		}
 	}
-	c := &cell{version: v, leader: ports.StoreID(store), expiry: m.now.Add(m.env.Knobs.RegionTTL)}
+	c := &cell{version: v, leader: ports.StoreID(max(store, 1)), expiry: m.now.Add(m.env.Knobs.RegionTTL)}
 	for i := from; i < to; i++ {
 		if m.cells[i] != nil {
 			m.remove(m.cells[i])

@@ -17,6 +17,7 @@ import (
 //   - a store is probed because something has failed there, or an earlier probe has;
 //   - a request goes to the peer that served the last one of its region, unless something has been heard since;
 //   - a store that is busy again and again is asked after the others: perhaps it does not lead any more;
+//   - PD's followers are not asked again for what its leader did not know well enough;
 //   - a store is not asked before PD has said where it is.
 //
 // What a client knows is what it was answered: nothing here depends on what is true.
@@ -36,8 +37,12 @@ const (
 	roundabout = 5 * time.Second
 	// maxStrays is how often a request may go elsewhere than to who has just served: calls that paused meanwhile may.
 	maxStrays = 8
-	// tooBusy is how often a store may say so before another is asked.
-	tooBusy = 4
+	// tooBusy is how often the first store that is asked may say that it is busy before another is asked.
+	tooBusy = 2
+	// referred is for how long after a question to PD's leader its followers may be asked the same less than
+	// maxFollowers times.
+	referred     = 200 * time.Millisecond
+	maxFollowers = 3
 	// bound is how long an attempt at a dead store may take when others answer.
 	bound = time.Second
 )
@@ -51,6 +56,8 @@ type acquaintance struct {
 	doubts map[ports.RegionID]ports.Instant
 	// strays counts the requests that went elsewhere than to whoever had just served, since a store was in trouble.
 	strays map[ports.RegionID]int
+	// fresh are the questions about regions that PD's leader was asked.
+	fresh map[question]referral
 	// errands are the routed calls that were not served at once.
 	errands map[sim.Caller]*errand
 }
@@ -68,6 +75,18 @@ type repute struct {
 	probed    string
 	asked     ports.Instant
 	suspected bool
+}
+
+// question is what PD was asked about a region.
+type question struct {
+	kind ports.QueryKind
+	key  string
+}
+
+// referral is when PD's leader was asked, and how often its followers were since.
+type referral struct {
+	at        ports.Instant
+	followers int
 }
 
 // service is who served a region, and when.
@@ -110,7 +129,7 @@ func (m *Stores) of(c *sim.Client) *acquaintance {
 	a := &acquaintance{
 		client: c,
 		served: map[ports.RegionID]service{}, doubts: map[ports.RegionID]ports.Instant{},
-		strays: map[ports.RegionID]int{}, errands: map[sim.Caller]*errand{},
+		strays: map[ports.RegionID]int{}, fresh: map[question]referral{}, errands: map[sim.Caller]*errand{},
 	}
 	m.clients = append(m.clients, a)
 	return a
@@ -131,7 +150,10 @@ func (m *Stores) Submitted(t *sim.Attempt) {
 	if t.To.Address == "" {
 		m.report(t.Client, "asks store %d nowhere", t.To.Store)
 	}
-	if e != nil && e.busies >= tooBusy && e.busy == t.To.Store {
+	if e != nil && !t.Header.IsRetry {
+		e.busies = 0 // another call, with the same address as one that has ended
+	}
+	if e != nil && e.busies >= tooBusy && len(e.asked) == 1 && e.asked[0] == t.To.Store {
 		m.stubborn(a, e, t)
 	}
 	if s := a.store(t.To.Store); s.dead && t.Sent.Sub(s.since) > settled {
@@ -188,7 +210,7 @@ func (m *Stores) stubborn(a *acquaintance, e *errand, t *sim.Attempt) {
 		return
 	}
 	for _, p := range r.Peers {
-		if p.Store != t.To.Store && a.store(p.Store).offers(p, t) && !slices.Contains(e.asked, p.Store) {
+		if p.Store != t.To.Store && a.store(p.Store).offers(p, t) {
 			m.report(t.Client, "asks store %d, which was busy %d times, before store %d", t.To.Store, e.busies, p.Store)
 			return
 		}
@@ -247,9 +269,27 @@ func (m *Stores) Unanswered(t *sim.Attempt, cause ports.CauseKind) {
 
 // Asked takes a question to PD: what it answers may be older than what is known.
 func (m *Stores) Asked(c *sim.Client, q *ports.Query) {
-	if q.Kind != ports.QueryStore && q.Kind != ports.QueryStores {
-		clear(m.of(c).served)
-		clear(m.of(c).strays)
+	if q.Kind == ports.QueryStore || q.Kind == ports.QueryStores {
+		return
+	}
+	a, now := m.of(c), c.Now()
+	clear(a.served)
+	clear(a.strays)
+	about := question{q.Kind, string(q.Key)}
+	if q.Fresh {
+		a.fresh[about] = referral{at: now}
+		return
+	}
+	r, ok := a.fresh[about]
+	if !ok {
+		return
+	}
+	if r.followers++; now.Sub(r.at) > referred {
+		delete(a.fresh, about)
+		return
+	}
+	if a.fresh[about] = r; r.followers == maxFollowers {
+		m.report(c, "asks PD's followers %d times for %q, after its leader", r.followers, q.Key)
 	}
 }
 

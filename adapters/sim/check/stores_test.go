@@ -48,7 +48,7 @@ func (c *conversation) sendFor(call ports.Addr, store ports.StoreID, patience ti
 	now := c.world.Now()
 	c.sent[call] = &sim.Attempt{
 		Client: c.client, To: endpoint(store), Request: &ports.GetRequest{}, Sent: now, Deadline: now.Add(patience),
-		Header: &ports.Header{Region: c.version, Peer: c.region.Peers[store-1]},
+		Header: &ports.Header{IsRetry: c.sent[call] != nil, Region: c.version, Peer: c.region.Peers[store-1]},
 		Caller: sim.Caller{Addr: call},
 	}
 	c.Submitted(c.sent[call])
@@ -191,6 +191,12 @@ func changes() map[string]func(*conversation) {
 			c.answer(2, ports.FaultNone)
 			c.send(4, 3)
 		},
+	}
+}
+
+// doubts are sound ways to look for who leads when others are no help.
+func doubts() map[string]func(*conversation) {
+	return map[string]func(*conversation){
 		"a busy store, after the others were asked, or while it says how long": func(c *conversation) {
 			c.meet(2, 3)
 			c.send(2, 3)
@@ -210,10 +216,25 @@ func changes() map[string]func(*conversation) {
 			c.region.Peers[0].Witness, c.region.Epoch.Version = true, c.version.Epoch.Version
 			c.send(2, 2)
 		},
+		"questions to PD's followers, now and then, and to its leader": func(c *conversation) {
+			c.send(2, 1)
+			for i := range 10 {
+				c.wait(80 * time.Millisecond)
+				c.Asked(c.client, &ports.Query{Kind: ports.QueryRegion, Key: []byte("k"), Fresh: i%4 == 0})
+			}
+		},
 		"calls that paused, and do not know who has served meanwhile": func(c *conversation) {
 			c.meet(2)
 			for call := range ports.Addr(8) {
 				c.send(call, 3)
+			}
+		},
+		"a busy store, by one call after the other": func(c *conversation) {
+			c.meet(3, 2)
+			for range 4 {
+				delete(c.sent, 2)
+				c.send(2, 2)
+				c.answer(2, ports.FaultServerIsBusy)
 			}
 		},
 		"another store that answers at the address": func(c *conversation) {
@@ -245,6 +266,7 @@ func (deaf) Post(ports.Event) {}
 func TestStoresAccept(t *testing.T) {
 	all := deaths()
 	maps.Copy(all, changes())
+	maps.Copy(all, doubts())
 	for name, play := range all {
 		t.Run(name, func(t *testing.T) {
 			c := converse(t)
@@ -290,9 +312,16 @@ func TestStoresReject(t *testing.T) {
 			c.sent[2].To = ports.Endpoint{}
 			c.Submitted(c.sent[2])
 		},
-		"asks store 2, which was busy 4 times, before store 3": func(c *conversation) {
-			c.meet(3, 2)
+		"asks PD's followers 3 times for \"k\", after its leader": func(c *conversation) {
+			c.Asked(c.client, &ports.Query{Kind: ports.QueryRegion, Key: []byte("k"), Fresh: true})
 			for range 4 {
+				c.wait(10 * time.Millisecond)
+				c.Asked(c.client, &ports.Query{Kind: ports.QueryRegion, Key: []byte("k")})
+			}
+		},
+		"asks store 2, which was busy 2 times, before store 3": func(c *conversation) {
+			c.meet(3, 2)
+			for range 2 {
 				c.send(2, 2)
 				c.answer(2, ports.FaultServerIsBusy)
 			}

@@ -321,6 +321,7 @@ func (r *simulation) calm() {
 	}
 	r.swept(r.ended())
 	r.settle()
+	r.foresee()
 	r.goOn()
 	r.report.Wrong = append(r.report.Wrong, r.observer.invariants.AtRest()...)
 	r.report.Wrong = append(r.report.Wrong, r.workload.Check(load.Kept{World: w})...)
