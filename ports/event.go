@@ -79,6 +79,9 @@ type Event struct {
 	// Regions and Stores are immutable and may be kept.
 	Regions []Region
 	Stores  []Store
+	// Buckets are those of Regions, one for one, if the query wanted them; nil
+	// where PD knows none. Immutable, too.
+	Buckets []*Buckets
 	Admin   *AdminReply
 	Ask     *Ask
 	Fact    *Fact

@@ -23,6 +23,7 @@ var keyFields = map[string]string{
 	"Lock.Key": "user", "Lock.Primary": "user", "Lock.Secondaries": "user",
 	"KeyError.Key": "user", "KeyError.Primary": "user",
 	"RegionFault.BucketKeys": "pd",
+	"Buckets.Keys":           "pd",
 	"Region.Range":           "pd", "StoreSafeTSRequest.Range": "pd",
 	"Ask.Key": "pd", "Ask.Until": "pd", "Query.Key": "pd", "Query.End": "pd", "Fact.Key": "pd",
 

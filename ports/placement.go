@@ -20,14 +20,16 @@ const (
 )
 
 // Query is a question to PD. Keys are in PD's key space. Fresh rules out answers
-// from PD followers and caches.
+// from PD followers and caches. Buckets wants the regions' buckets too, which PD's
+// followers do not tell, and for [QueryRegions] only a PD that has batch scans.
 type Query struct {
-	Kind  QueryKind
-	Key   []byte
-	End   []byte
-	Limit int
-	Store StoreID
-	Fresh bool
+	Kind    QueryKind
+	Key     []byte
+	End     []byte
+	Limit   int
+	Store   StoreID
+	Fresh   bool
+	Buckets bool
 }
 
 // Placement answers where data lives (PD's metadata). Every call is answered by

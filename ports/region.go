@@ -49,6 +49,17 @@ type Region struct {
 	Down []PeerID
 }
 
+// Buckets divide a region for whoever works on it in parallel (TiKV: metapb.Buckets). Leaders work them out now and
+// then and report them apart from the region itself, so that both ends may lie inside or outside the region's range
+// after a split or a merge. Immutable once posted.
+type Buckets struct {
+	// Version grows whenever the bounds change, and with every leader.
+	Version uint64
+	// Keys are the bounds in PD's key space, ascending, two at least: the first and the last are those of the region as it
+	// was then, and one that is empty stands for no bound.
+	Keys [][]byte
+}
+
 // Peer returns the peer with the given id, false when the region has none.
 func (r *Region) Peer(id PeerID) (Peer, bool) {
 	for _, p := range r.Peers {

@@ -73,8 +73,9 @@ func TestPlacementContract(t *testing.T) {
 				r.pd.batchScans = batchScans
 				stores := []ports.Store{wire.Store(r.pd.stores[0]), wire.Store(r.pd.stores[1])}
 				return &porttest.PlacementRig{
-					Host: r.host(), Placement: r.client, Regions: cluster(), Stores: stores,
-					Silence: r.pd.silence, Continue: r.pd.resume, Close: r.close,
+					Host: r.host(), Placement: r.client, Regions: cluster(), Buckets: buckets(), Stores: stores,
+					PlainScans: !batchScans,
+					Silence:    r.pd.silence, Continue: r.pd.resume, Close: r.close,
 				}
 			})
 		})

@@ -86,6 +86,16 @@ func cluster() []ports.Region {
 	return regions
 }
 
+// buckets are those of the cluster's regions. The second region has been split since it reported its own, the third has
+// none.
+func buckets() []*ports.Buckets {
+	return []*ports.Buckets{
+		{Version: 5<<32 | 1, Keys: [][]byte{nil, []byte("c"), []byte("e"), []byte("g")}},
+		{Version: 6 << 32, Keys: [][]byte{[]byte("g"), []byte("x"), nil}},
+		nil,
+	}
+}
+
 // do changes the PD under its lock.
 func (p *fakePD) do(f func()) {
 	p.mu.Lock()
@@ -164,7 +174,8 @@ func (p *fakePD) allocate(count int64) (*pdpb.TsoResponse, error) {
 	}, nil
 }
 
-func (p *fakePD) answerRegion(r *ports.Region) *pdpb.GetRegionResponse {
+func (p *fakePD) answerRegion(i int, wanted bool) *pdpb.GetRegionResponse {
+	r := &p.regions[i]
 	answer := &pdpb.GetRegionResponse{Header: p.header(), Region: wire.RegionMeta(r)}
 	for _, peer := range r.Peers {
 		if peer.ID == r.Leader {
@@ -174,10 +185,15 @@ func (p *fakePD) answerRegion(r *ports.Region) *pdpb.GetRegionResponse {
 			answer.DownPeers = append(answer.DownPeers, &pdpb.PeerStats{Peer: wire.PeerMeta(peer)})
 		}
 	}
+	if b := buckets()[i]; b != nil && wanted {
+		answer.Buckets = &metapb.Buckets{RegionId: uint64(r.ID), Version: b.Version, Keys: b.Keys}
+	}
 	return answer
 }
 
-func (p *fakePD) find(want func(i int, r *ports.Region) bool) (*pdpb.GetRegionResponse, error) {
+func (p *fakePD) find(
+	buckets bool, want func(i int, r *ports.Region) bool,
+) (*pdpb.GetRegionResponse, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err := p.enter(); err != nil {
@@ -185,24 +201,24 @@ func (p *fakePD) find(want func(i int, r *ports.Region) bool) (*pdpb.GetRegionRe
 	}
 	for i := range p.regions {
 		if want(i, &p.regions[i]) {
-			return p.answerRegion(&p.regions[i]), nil
+			return p.answerRegion(i, buckets), nil
 		}
 	}
 	return &pdpb.GetRegionResponse{Header: p.header()}, nil
 }
 
 func (p *fakePD) GetRegion(_ context.Context, req *pdpb.GetRegionRequest) (*pdpb.GetRegionResponse, error) {
-	return p.find(func(_ int, r *ports.Region) bool { return r.Range.Contains(req.RegionKey) })
+	return p.find(req.NeedBuckets, func(_ int, r *ports.Region) bool { return r.Range.Contains(req.RegionKey) })
 }
 
 // GetPrevRegion answers, as PD does, with the region before the one that holds the key.
 func (p *fakePD) GetPrevRegion(_ context.Context, req *pdpb.GetRegionRequest) (*pdpb.GetRegionResponse, error) {
-	return p.find(func(i int, _ *ports.Region) bool {
+	return p.find(req.NeedBuckets, func(i int, _ *ports.Region) bool {
 		return i+1 < len(p.regions) && p.regions[i+1].Range.Contains(req.RegionKey)
 	})
 }
 
-func (p *fakePD) overlapping(start, end []byte, limit int) []*pdpb.Region {
+func (p *fakePD) overlapping(start, end []byte, limit int, buckets bool) []*pdpb.Region {
 	var list []*pdpb.Region
 	for i := range p.regions {
 		r := &p.regions[i]
@@ -211,8 +227,10 @@ func (p *fakePD) overlapping(start, end []byte, limit int) []*pdpb.Region {
 		if before || behind || limit > 0 && len(list) == limit {
 			continue
 		}
-		a := p.answerRegion(r)
-		list = append(list, &pdpb.Region{Region: a.Region, Leader: a.Leader, DownPeers: a.DownPeers})
+		a := p.answerRegion(i, buckets)
+		list = append(list, &pdpb.Region{
+			Region: a.Region, Leader: a.Leader, DownPeers: a.DownPeers, Buckets: a.Buckets,
+		})
 	}
 	return list
 }
@@ -225,7 +243,7 @@ func (p *fakePD) ScanRegions(_ context.Context, req *pdpb.ScanRegionsRequest) (*
 	}
 	p.scans++
 	return &pdpb.ScanRegionsResponse{
-		Header: p.header(), Regions: p.overlapping(req.StartKey, req.EndKey, int(req.Limit)),
+		Header: p.header(), Regions: p.overlapping(req.StartKey, req.EndKey, int(req.Limit), false),
 	}, nil
 }
 
@@ -243,7 +261,7 @@ func (p *fakePD) BatchScanRegions(
 	}
 	r := req.Ranges[0]
 	return &pdpb.BatchScanRegionsResponse{
-		Header: p.header(), Regions: p.overlapping(r.StartKey, r.EndKey, int(req.Limit)),
+		Header: p.header(), Regions: p.overlapping(r.StartKey, r.EndKey, int(req.Limit), req.NeedBuckets),
 	}, nil
 }
 

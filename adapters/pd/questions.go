@@ -142,38 +142,52 @@ func (q *questions) answer(n *question) {
 
 // place asks where data lives.
 func (q *questions) place(ctx context.Context, n *question, ev *ports.Event) (err error) {
+	var found []*router.Region
 	switch n.query.Kind {
 	case ports.QueryRegion:
-		ev.Regions, err = one(q.source.GetRegion(ctx, n.query.Key, regionOptions(n)...))
+		found, err = one(q.source.GetRegion(ctx, n.query.Key, regionOptions(n)...))
 	case ports.QueryRegionByEnd:
-		ev.Regions, err = q.regionByEnd(ctx, n)
+		found, err = q.regionByEnd(ctx, n)
 	case ports.QueryRegions:
-		ev.Regions, err = q.scan(ctx, n)
+		found, err = q.scan(ctx, n)
 	case ports.QueryStore:
 		ev.Stores, err = q.store(ctx, n.query.Store)
 	case ports.QueryStores:
 		ev.Stores, err = q.stores(ctx)
 	}
+	ev.Regions = slices.Grow(ev.Regions, len(found))
+	for _, r := range found {
+		if r != nil && r.Meta != nil {
+			ev.Regions = append(ev.Regions, convertRegion(r))
+			if n.query.Buckets {
+				ev.Buckets = append(ev.Buckets, convertBuckets(r))
+			}
+		}
+	}
 	return err
 }
 
 func regionOptions(n *question) []opt.GetRegionOption {
+	var list []opt.GetRegionOption
 	if n.query.Fresh {
-		return []opt.GetRegionOption{opt.WithAllowPDLeaderOnly()}
+		list = append(list, opt.WithAllowPDLeaderOnly())
 	}
-	return nil
+	if n.query.Buckets {
+		list = append(list, opt.WithBuckets())
+	}
+	return list
 }
 
 // regionByEnd asks for the region whose keys lie just below the key: the one that
 // holds the key, unless it begins there. PD has no such question for "the end of
 // everything": then it is the region that holds the greatest key PD can be asked for.
-func (q *questions) regionByEnd(ctx context.Context, n *question) ([]ports.Region, error) {
+func (q *questions) regionByEnd(ctx context.Context, n *question) ([]*router.Region, error) {
 	key := n.query.Key
 	if len(key) == 0 {
 		return one(q.source.GetRegion(ctx, greatest, regionOptions(n)...))
 	}
 	regions, err := one(q.source.GetRegion(ctx, key, regionOptions(n)...))
-	if err == nil && len(regions) > 0 && bytes.Equal(regions[0].Range.Start, key) {
+	if err == nil && len(regions) > 0 && bytes.Equal(regions[0].Meta.StartKey, key) {
 		return one(q.source.GetPrevRegion(ctx, key, regionOptions(n)...))
 	}
 	return regions, err
@@ -183,18 +197,17 @@ func (q *questions) regionByEnd(ctx context.Context, n *question) ([]ports.Regio
 // keeps far shorter, and no group of a memcomparable key ends in 0xFF twice.
 var greatest = []byte(strings.Repeat("\xff", 16<<10))
 
-func (q *questions) scan(ctx context.Context, n *question) ([]ports.Region, error) {
+func (q *questions) scan(ctx context.Context, n *question) ([]*router.Region, error) {
 	if !q.plainScan.Load() {
 		ranges := []router.KeyRange{{StartKey: n.query.Key, EndKey: n.query.End}}
 		regions, err := q.source.BatchScanRegions(ctx, ranges, n.query.Limit, regionOptions(n)...)
 		if status.Code(unwrap(err)) != codes.Unimplemented {
-			return convertAll(regions), err
+			return regions, err
 		}
 		q.plainScan.Store(true)
 	}
 	//lint:ignore SA1019 the fallback for a PD without batch scans
-	regions, err := q.source.ScanRegions(ctx, n.query.Key, n.query.End, n.query.Limit)
-	return convertAll(regions), err
+	return q.source.ScanRegions(ctx, n.query.Key, n.query.End, n.query.Limit)
 }
 
 func (q *questions) store(ctx context.Context, id ports.StoreID) ([]ports.Store, error) {
@@ -220,21 +233,11 @@ func (q *questions) stores(ctx context.Context) ([]ports.Store, error) {
 	return list, nil
 }
 
-func one(r *router.Region, err error) ([]ports.Region, error) {
+func one(r *router.Region, err error) ([]*router.Region, error) {
 	if err != nil || r == nil || r.Meta == nil {
 		return nil, err
 	}
-	return []ports.Region{convertRegion(r)}, nil
-}
-
-func convertAll(regions []*router.Region) []ports.Region {
-	list := make([]ports.Region, 0, len(regions))
-	for _, r := range regions {
-		if r != nil && r.Meta != nil {
-			list = append(list, convertRegion(r))
-		}
-	}
-	return list
+	return []*router.Region{r}, nil
 }
 
 func convertRegion(r *router.Region) ports.Region {
@@ -244,6 +247,14 @@ func convertRegion(r *router.Region) ports.Region {
 		region.Down = append(region.Down, ports.PeerID(p.GetId()))
 	}
 	return region
+}
+
+func convertBuckets(r *router.Region) *ports.Buckets {
+	keys := r.Buckets.GetKeys()
+	if len(keys) == 0 {
+		return nil
+	}
+	return &ports.Buckets{Version: r.Buckets.GetVersion(), Keys: keys}
 }
 
 // lateText says that a deadline passed first.

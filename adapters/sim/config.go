@@ -33,6 +33,10 @@ type Config struct {
 	// LeftDerive lets the lower half of a region that is split keep its id, not the upper one (TiKV:
 	// raftstore.right-derive-when-split is false).
 	LeftDerive bool
+	// BucketKeys, when set, is about how many keys a bucket of a region holds (TiKV: coprocessor.region-bucket-size, in
+	// bytes): until [World.Heal], leaders work out their regions' buckets now and then, and report them to PD. Regions
+	// have none when zero (coprocessor.enable-region-bucket, false by default).
+	BucketKeys int
 	// Faults are the classes of faults that may happen; the zero set allows none. They begin at once and end at
 	// [World.Heal].
 	Faults FaultSet
@@ -77,6 +81,9 @@ func (c *Config) complete() error {
 	}
 	if c.Disturbance < 0 || c.Epoch < 0 || c.GCLife < 0 || c.SafeTSInterval < 0 {
 		return fmt.Errorf("%w: a time below zero", ErrConfig)
+	}
+	if c.BucketKeys < 0 {
+		return fmt.Errorf("%w: %d keys in a bucket", ErrConfig, c.BucketKeys)
 	}
 	for i := range c.Splits {
 		if len(c.Splits[i]) == 0 || i > 0 && string(c.Splits[i-1]) >= string(c.Splits[i]) {

@@ -135,6 +135,7 @@ func (w *World) commitMerge(s *region) {
 	w.cutOff(s, 0)
 	w.syncMaxTS(t)
 	t.safe.ts = min(t.safe.ts, s.safe.ts)
+	t.forgetBuckets()
 	w.note(noteMerged, uint64(s.ID), uint64(t.ID), 0)
 	w.heartbeat()
 }

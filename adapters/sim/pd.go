@@ -27,6 +27,8 @@ type driver struct {
 	global barriers
 	// compacting: stores are about to drop garbage.
 	compacting bool
+	// buckets are those that were reported, by region.
+	buckets map[ports.RegionID]*ports.Buckets
 	// operators are what is being done to regions.
 	operators []operator
 }
@@ -55,6 +57,7 @@ type question struct {
 	sink        ports.Sink
 	// What is answered.
 	regions []ports.Region
+	buckets []*ports.Buckets
 	stores  []ports.Store
 	ts      ports.Timestamp
 	answer  *ports.AdminReply
@@ -77,6 +80,7 @@ func (w *World) learn() {
 		w.pd.known = slices.Delete(w.pd.known, 0, 1)
 	}
 	w.pd.known = append(w.pd.known, k)
+	w.pd.keepBuckets(k.regions)
 }
 
 // maxAhead is how far timestamps can run ahead of the clock, in milliseconds: a new leader of PD goes on behind what
@@ -206,6 +210,9 @@ func (w *World) onAsked(q *question) {
 		q.stores = living(k.stores)
 	}
 	w.blank(q)
+	if q.query.Buckets {
+		q.buckets = w.pd.bucketsOf(q.regions, k == &w.pd.known[len(w.pd.known)-1])
+	}
 	w.tell(q, w.now+w.pdTravel())
 }
 
@@ -263,6 +270,7 @@ func (w *World) onTold(q *question, cause ports.CauseKind) {
 		w.note(noteTimestamp, who, 0, uint64(q.ts))
 	default:
 		ev.Kind, ev.Regions, ev.Stores, ev.Admin = ports.EventPlaced, q.regions, q.stores, q.answer
+		ev.Buckets = q.buckets
 		w.note(notePlaced, who, uint64(len(q.regions)), uint64(len(q.stores)))
 	}
 	if q.placement && q.query.Kind == ports.QueryStore && (len(ev.Stores) == 0 || ev.Stores[0].Address == "") {

@@ -2,6 +2,7 @@ package sim_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -37,9 +38,12 @@ func TestOracle(t *testing.T) {
 
 func TestPlacement(t *testing.T) {
 	porttest.Placement(t, func(t *testing.T) *porttest.PlacementRig {
-		w, c := oneClient(t, sim.Config{Splits: [][]byte{[]byte("f"), []byte("m")}})
+		w, buckets := divided(t)
+		t.Cleanup(w.Close)
+		c := w.Client("client")
 		return &porttest.PlacementRig{
-			Host: porttest.Host{Clock: c, Step: w.Step}, Placement: c, Regions: w.Regions(), Stores: w.Stores(),
+			Host: porttest.Host{Clock: c, Step: w.Step}, Placement: c, Stores: w.Stores(),
+			Regions: w.Regions(), Buckets: buckets,
 			Silence: func() { w.SilencePD(ports.Never) }, Continue: w.ResumePD, Close: c.Close,
 		}
 	})
@@ -97,18 +101,34 @@ func TestWallOracleAndTimers(t *testing.T) {
 
 func TestWallPlacement(t *testing.T) {
 	porttest.Placement(t, func(t *testing.T) *porttest.PlacementRig {
-		w, err := sim.New(sim.Config{Splits: [][]byte{[]byte("f"), []byte("m")}})
-		require.NoError(t, err)
+		w, buckets := divided(t)
 		regions, stores := w.Regions(), w.Stores()
 		wall := sim.NewWall(w)
 		t.Cleanup(wall.Close)
 		c := wall.Client("client")
 		return &porttest.PlacementRig{
-			Host: porttest.Host{Clock: c}, Placement: c, Regions: regions, Stores: stores, Close: c.Close,
+			Host: porttest.Host{Clock: c}, Placement: c, Regions: regions, Buckets: buckets, Stores: stores,
+			Close:    c.Close,
 			Silence:  func() { wall.Do(func(w *sim.World) { w.SilencePD(ports.Never) }) },
 			Continue: func() { wall.Do(func(w *sim.World) { w.ResumePD() }) },
 		}
 	})
+}
+
+// divided returns a world with three regions, the first two with several buckets, and the buckets.
+func divided(t *testing.T) (*sim.World, []*ports.Buckets) {
+	w, err := sim.New(sim.Config{Splits: [][]byte{[]byte("f"), []byte("m")}, RawKeys: true, BucketKeys: 1})
+	require.NoError(t, err)
+	for _, key := range "abcghi" {
+		w.Engine().Raw(1).Put(&ports.RawPutRequest{Key: []byte(string(key))}, &ports.RawWriteReply{})
+	}
+	var buckets []*ports.Buckets
+	for _, r := range w.Regions() {
+		require.True(t, w.RefreshBuckets(r.ID))
+		buckets = append(buckets, w.Buckets(r.ID))
+	}
+	w.Run(w.Now().Add(time.Second), nil)
+	return w, buckets
 }
 
 // oneClient returns a world with one client.

@@ -33,6 +33,7 @@ type region struct {
 	// cut is when the leader has lost its majority, 0 when it has one; stalled are requests that wait for one.
 	cut     ports.Instant
 	stalled []happening
+	buckets bucketing
 	// recovering: the leader was made one by force, and does nothing yet.
 	recovering bool
 }
@@ -141,6 +142,7 @@ func (w *World) split(key []byte) bool {
 	}
 	old.Epoch.Version++
 	half.Epoch.Version++
+	old.forgetBuckets()
 	at := bytes.Clone(key)
 	if w.config.LeftDerive {
 		half.Range.Start, old.Range.End = at, at
@@ -170,6 +172,7 @@ func (w *World) lead(r *region, peer ports.PeerID) {
 		w.separate(r, &view, 0)
 	}
 	w.syncMaxTS(r)
+	r.forgetBuckets()
 	w.note(noteLeader, uint64(r.ID), uint64(peer), r.term)
 	w.heartbeat()
 }

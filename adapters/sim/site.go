@@ -62,6 +62,8 @@ const (
 	SiteMemoryLock
 	// SiteBlankPD leaves out of an answer of PD: 1 what a client needs most, 2 everything.
 	SiteBlankPD
+	// SiteBuckets picks the time until a leader looks at its buckets, and until PD hears of them.
+	SiteBuckets
 	numSites
 )
 
@@ -72,7 +74,7 @@ var siteNames = [numSites]string{
 	"delay", "execute", "oracle-delay", "election", "candidate", "hint",
 	"request-lost", "reply-lost", "duplicate", "slow", "reset", "dial", "busy", "stale-command",
 	"oracle-gap", "oracle-slow", "stale-pd", "gap-pd", "disturb", "victim", "outage", "split", "workload", "scatter",
-	"merge", "move-peer", "catch-up", "compaction", "keep", "hand-over", "memory-lock", "blank-pd",
+	"merge", "move-peer", "catch-up", "compaction", "keep", "hand-over", "memory-lock", "blank-pd", "buckets",
 }
 
 // String returns the site's name.

@@ -49,6 +49,8 @@ const (
 	noteFlashback
 	noteOverload
 	noteRelief
+	noteBuckets
+	noteBucketsKnown
 )
 
 // note adds to the hash what happened; the trace has its own words for it.
@@ -110,6 +112,10 @@ func (w *World) clusterLine(n note, a, b uint64) {
 		w.printf("-- region %d stays alone", a)
 	case notePeers:
 		w.printf("-- region %d has other peers: %s", a, formatPeers(w.regions.byID[ports.RegionID(a)].Peers))
+	case noteBuckets:
+		w.printf("-- region %d has buckets of version %d.%d", a, b>>32, uint32(b))
+	case noteBucketsKnown:
+		w.printf("-- PD knows the buckets of region %d, version %d.%d", a, b>>32, uint32(b))
 	case noteDisk:
 		w.printf("-- the disk of store %d is %s", a, [...]string{"normal", "almost full", "full"}[b])
 	case noteSevered:

@@ -83,6 +83,7 @@ func New(config Config) (*World, error) {
 	w.learn()
 	w.disturbLater()
 	w.collectLater()
+	w.bucketsLater()
 	return w, nil
 }
 

@@ -51,6 +51,10 @@ type PlacementRig struct {
 	Placement ports.Placement
 	// Regions are all regions in key order, two at least; their bounds touch and cover every key.
 	Regions []ports.Region
+	// Buckets are those of Regions, one for one; one region at least has several.
+	Buckets []*ports.Buckets
+	// PlainScans: PD has no batch scans, and tells no buckets of consecutive regions.
+	PlainScans bool
 	// Stores are all stores, in the order of their ids; none is a tombstone.
 	Stores []ports.Store
 	// Silence makes PD take requests and give no answers until Continue.

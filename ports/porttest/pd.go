@@ -117,6 +117,7 @@ var placementContract = []clause[*PlacementRig]{
 	{"the region of a key", placesKeys},
 	{"the region before a key", placesByEnd},
 	{"consecutive regions", placesRanges},
+	{"the buckets of regions", placesBuckets},
 	{"stores", placesStores},
 	{"nothing of a query is kept", queryNotKept},
 	{"a query ends at its deadline", placementDeadline},
@@ -141,6 +142,9 @@ func regions(t *testing.T, ev ports.Event, want ...ports.Region) {
 		if !sameRegion(got, want[i]) {
 			t.Fatalf("got %+v instead of %+v", got, want[i])
 		}
+	}
+	if ev.Buckets != nil {
+		t.Fatal("got buckets that nobody wanted")
 	}
 }
 
@@ -174,6 +178,47 @@ func placesRanges(t *testing.T, r *PlacementRig) {
 	second := all[1].Range.Start
 	regions(t, r.ask(t, ports.Query{Kind: ports.QueryRegions, Key: second, Limit: len(all)}), all[1:]...)
 	regions(t, r.ask(t, ports.Query{Kind: ports.QueryRegions, End: second, Limit: len(all)}), all[0])
+}
+
+func placesBuckets(t *testing.T, r *PlacementRig) {
+	divided := 0
+	check := func(q ports.Query, want []ports.Region, buckets []*ports.Buckets) {
+		t.Helper()
+		q.Buckets = true
+		ev := r.ask(t, q)
+		if !slices.EqualFunc(ev.Regions, want, sameRegion) || !slices.EqualFunc(ev.Buckets, buckets, sameBuckets) {
+			t.Fatalf("got %s, %+v and %+v instead of %+v and %+v",
+				kinds([]ports.Event{ev}), ev.Regions, ev.Buckets, want, buckets)
+		}
+		for _, b := range ev.Buckets {
+			if b != nil && len(b.Keys) > 2 {
+				divided++
+			}
+		}
+	}
+	for i, region := range r.Regions {
+		one, its := r.Regions[i:i+1], r.Buckets[i:i+1]
+		for _, fresh := range []bool{false, true} {
+			check(ports.Query{Kind: ports.QueryRegion, Key: region.Range.Start, Fresh: fresh}, one, its)
+			check(ports.Query{Kind: ports.QueryRegionByEnd, Key: region.Range.End, Fresh: fresh}, one, its)
+		}
+	}
+	if divided == 0 {
+		t.Fatal("no region of the rig has more than one bucket")
+	}
+	all := r.Buckets
+	if r.PlainScans {
+		all = make([]*ports.Buckets, len(r.Regions))
+	}
+	check(ports.Query{Kind: ports.QueryRegions, Limit: len(all)}, r.Regions, all)
+}
+
+// sameBuckets compares buckets, of which a wire cannot tell nil from empty keys.
+func sameBuckets(a, b *ports.Buckets) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return a.Version == b.Version && slices.EqualFunc(a.Keys, b.Keys, bytes.Equal)
 }
 
 func placesStores(t *testing.T, r *PlacementRig) {

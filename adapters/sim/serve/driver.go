@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/pingcap/kvproto/pkg/meta_storagepb"
+	"github.com/pingcap/kvproto/pkg/metapb"
 	"github.com/pingcap/kvproto/pkg/pdpb"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -98,8 +99,10 @@ func (d *driver) ask(ctx context.Context, q ports.Query) (ports.Event, error) {
 
 // GetRegion finds the region that holds a key.
 func (d *driver) GetRegion(ctx context.Context, req *pdpb.GetRegionRequest) (*pdpb.GetRegionResponse, error) {
-	ev, err := d.ask(ctx, ports.Query{Kind: ports.QueryRegion, Key: req.GetRegionKey()})
-	return regionResponse(ev), err
+	ev, err := d.ask(ctx, ports.Query{
+		Kind: ports.QueryRegion, Key: req.GetRegionKey(), Buckets: req.GetNeedBuckets(),
+	})
+	return regionResponse(regionsOf(&ev)), err
 }
 
 // GetPrevRegion finds the region before the one that holds a key.
@@ -108,28 +111,47 @@ func (d *driver) GetPrevRegion(ctx context.Context, req *pdpb.GetRegionRequest) 
 	if err != nil || len(ev.Regions) == 0 || len(ev.Regions[0].Range.Start) == 0 {
 		return &pdpb.GetRegionResponse{Header: header()}, err
 	}
-	ev, err = d.ask(ctx, ports.Query{Kind: ports.QueryRegionByEnd, Key: ev.Regions[0].Range.Start})
-	return regionResponse(ev), err
+	ev, err = d.ask(ctx, ports.Query{
+		Kind: ports.QueryRegionByEnd, Key: ev.Regions[0].Range.Start, Buckets: req.GetNeedBuckets(),
+	})
+	return regionResponse(regionsOf(&ev)), err
 }
 
 // GetRegionByID finds a region by its id.
 func (d *driver) GetRegionByID(
 	ctx context.Context, req *pdpb.GetRegionByIDRequest,
 ) (*pdpb.GetRegionResponse, error) {
-	ev, err := d.ask(ctx, ports.Query{Kind: ports.QueryRegions, Limit: math.MaxInt32})
-	ev.Regions = slices.DeleteFunc(slices.Clone(ev.Regions), func(r ports.Region) bool {
-		return uint64(r.ID) != req.GetRegionId()
+	ev, err := d.ask(ctx, ports.Query{
+		Kind: ports.QueryRegions, Limit: math.MaxInt32, Buckets: req.GetNeedBuckets(),
 	})
-	return regionResponse(ev), err
+	list := slices.DeleteFunc(regionsOf(&ev), func(r *pdpb.Region) bool {
+		return r.Region.Id != req.GetRegionId()
+	})
+	return regionResponse(list), err
 }
 
-func regionResponse(ev ports.Event) *pdpb.GetRegionResponse {
+// regionResponse answers with the first region, if there is one.
+func regionResponse(list []*pdpb.Region) *pdpb.GetRegionResponse {
 	answer := &pdpb.GetRegionResponse{Header: header()}
-	if len(ev.Regions) > 0 {
-		r := region(&ev.Regions[0])
-		answer.Region, answer.Leader, answer.DownPeers = r.Region, r.Leader, r.DownPeers
+	if len(list) > 0 {
+		r := list[0]
+		answer.Region, answer.Leader, answer.DownPeers, answer.Buckets = r.Region, r.Leader, r.DownPeers, r.Buckets
 	}
 	return answer
+}
+
+// regionsOf returns the regions of PD's answer.
+func regionsOf(ev *ports.Event) []*pdpb.Region {
+	var list []*pdpb.Region
+	for i := range ev.Regions {
+		r := region(&ev.Regions[i])
+		if i < len(ev.Buckets) && ev.Buckets[i] != nil {
+			b := ev.Buckets[i]
+			r.Buckets = &metapb.Buckets{RegionId: r.Region.Id, Version: b.Version, Keys: b.Keys}
+		}
+		list = append(list, r)
+	}
+	return list
 }
 
 func region(r *ports.Region) *pdpb.Region {
@@ -146,23 +168,20 @@ func region(r *ports.Region) *pdpb.Region {
 }
 
 // scan finds consecutive regions; a limit of 0 is none.
-func (d *driver) scan(ctx context.Context, start, end []byte, limit int) ([]*pdpb.Region, error) {
-	if limit <= 0 {
-		limit = math.MaxInt32
+func (d *driver) scan(ctx context.Context, q ports.Query) ([]*pdpb.Region, error) {
+	q.Kind = ports.QueryRegions
+	if q.Limit <= 0 {
+		q.Limit = math.MaxInt32
 	}
-	ev, err := d.ask(ctx, ports.Query{Kind: ports.QueryRegions, Key: start, End: end, Limit: limit})
-	var list []*pdpb.Region
-	for i := range ev.Regions {
-		list = append(list, region(&ev.Regions[i]))
-	}
-	return list, err
+	ev, err := d.ask(ctx, q)
+	return regionsOf(&ev), err
 }
 
 // ScanRegions finds the regions of one range.
 func (d *driver) ScanRegions(
 	ctx context.Context, req *pdpb.ScanRegionsRequest,
 ) (*pdpb.ScanRegionsResponse, error) {
-	list, err := d.scan(ctx, req.GetStartKey(), req.GetEndKey(), int(req.GetLimit()))
+	list, err := d.scan(ctx, ports.Query{Key: req.GetStartKey(), End: req.GetEndKey(), Limit: int(req.GetLimit())})
 	answer := &pdpb.ScanRegionsResponse{Header: header(), Regions: list}
 	for _, r := range list {
 		answer.RegionMetas, answer.Leaders = append(answer.RegionMetas, r.Region), append(answer.Leaders, r.Leader)
@@ -182,7 +201,9 @@ func (d *driver) BatchScanRegions(
 				break
 			}
 		}
-		list, err := d.scan(ctx, r.GetStartKey(), r.GetEndKey(), limit)
+		list, err := d.scan(ctx, ports.Query{
+			Key: r.GetStartKey(), End: r.GetEndKey(), Limit: limit, Buckets: req.GetNeedBuckets(),
+		})
 		if err != nil {
 			return nil, err
 		}

@@ -95,9 +95,18 @@ func TestOracleContract(t *testing.T) {
 
 func TestPlacementContract(t *testing.T) {
 	porttest.Placement(t, func(t *testing.T) *porttest.PlacementRig {
-		w, err := sim.New(sim.Config{Splits: [][]byte{[]byte("f"), []byte("m")}})
+		w, err := sim.New(sim.Config{Splits: [][]byte{[]byte("f"), []byte("m")}, RawKeys: true, BucketKeys: 1})
 		require.NoError(t, err)
+		for _, key := range "abcghi" {
+			w.Engine().Raw(1).Put(&ports.RawPutRequest{Key: []byte(string(key))}, &ports.RawWriteReply{})
+		}
 		regions, stores := w.Regions(), w.Stores()
+		var buckets []*ports.Buckets
+		for _, r := range regions {
+			require.True(t, w.RefreshBuckets(r.ID))
+			buckets = append(buckets, w.Buckets(r.ID))
+		}
+		w.Run(w.Now().Add(time.Second), nil)
 		c, err := serve.Start(w, serve.Config{})
 		require.NoError(t, err)
 		t.Cleanup(c.Close)
@@ -107,7 +116,7 @@ func TestPlacementContract(t *testing.T) {
 		timers := newClock(t)
 		client := openPD(t, c, timers)
 		return &porttest.PlacementRig{
-			Host: porttest.Host{Clock: timers}, Placement: client, Regions: regions, Stores: stores,
+			Host: porttest.Host{Clock: timers}, Placement: client, Regions: regions, Buckets: buckets, Stores: stores,
 			Silence:  func() { c.Do(func(w *sim.World) { w.SilencePD(ports.Never) }) },
 			Continue: func() { c.Do(func(w *sim.World) { w.ResumePD() }) },
 			Close:    closing(t, client),
