@@ -46,6 +46,8 @@
 // and what clients tell of large transactions. Records keep no hint at the last change; nothing but the commands that
 // look into a store would show it.
 //
+// With [Config.BucketKeys] regions have buckets, of which PD hears late.
+//
 // A region that is in flashback serves flashbacks and older reads only. Garbage is collected when PD's GC safe point
 // moves, with the evidence of old conflicts and rollbacks: by a client, or, with [Config.GCLife], by somebody else.
 //
