@@ -45,6 +45,7 @@ func TestCutBuckets(t *testing.T) {
 		{"the first has none before", "b|f|y", "fgh", ""},
 		{"the two would be too large", "b|h|y", "cdefgh", ""},
 		{"several in a row", "b|f|i|k|m|y", "cdo", "b|y"},
+		{"until they are large", "b|g|i|k|y", "cdegik", "b|k|y"},
 		{"behind one that is cut", "b|m|p|y", "cdefghqrs", "b|f|p|y"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -248,6 +249,19 @@ func TestLostReports(t *testing.T) {
 			require.Equal(t, b, s.told("a", true))
 		})
 	}
+}
+
+// TestRegionsThatAreGoneReportNothing: not even while PD knows them.
+func TestRegionsThatAreGoneReportNothing(t *testing.T) {
+	s := bucketStation(t, "e")
+	s.look(0)
+	source := s.w.regions.ordered[0].ID
+	s.w.chooser = chosen{SiteDelay: {15}}
+	require.True(t, s.w.Merge(source, s.w.regions.ordered[1].ID))
+	s.w.Run(s.w.now+bucketTime, nil)
+	require.Len(t, s.w.regions.ordered, 1)
+	require.Equal(t, source, s.w.pd.known[len(s.w.pd.known)-1].regions[0].ID)
+	require.Empty(t, s.w.pd.buckets)
 }
 
 // TestStaleReport: PD keeps newer buckets than those that are reported.
