@@ -2,6 +2,7 @@ package check_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -60,4 +61,45 @@ func TestContact(t *testing.T) {
 	m := monitor()
 	m.Submitted(order)
 	require.Len(t, m.Wrong(), 1, "nobody has seen anything")
+}
+
+// TestLocking: a lock lives on from when it is written, whenever that is.
+func TestLocking(t *testing.T) {
+	prewrite := func(ttl uint64) *ports.PrewriteRequest { return &ports.PrewriteRequest{StartTS: 10, TTL: ttl} }
+	at := func(ms int) ports.Instant { return ports.Instant(1).Add(time.Duration(ms) * time.Millisecond) }
+	d := newDisk()
+	d.Locking(prewrite(5), at(0))
+	d.Locking(prewrite(5), at(5))
+	d.Locking(prewrite(9), at(9))
+	require.Empty(t, d.Wrong())
+	d.Locking(prewrite(5), at(6))
+	require.Len(t, d.Wrong(), 1)
+	require.Contains(t, d.Wrong()[0], "10 locks keys for 5 ms after its start, which is 6 ms ago")
+}
+
+// TestWorking: whoever goes on for longer than its locks live keeps them alive.
+func TestWorking(t *testing.T) {
+	q := &ports.PrewriteRequest{
+		StartTS: 10, TTL: 400, Primary: []byte("a"), Mutations: []ports.Mutation{{Key: []byte("a")}},
+	}
+	other := *q
+	other.Mutations = []ports.Mutation{{Key: []byte("b")}}
+	at := func(ms int) ports.Instant { return ports.Instant(1).Add(time.Duration(ms) * time.Millisecond) }
+	refused := &ports.PrewriteReply{Errors: []ports.KeyError{{}}}
+	elsewhere := &ports.PrewriteReply{ReplyHeader: ports.ReplyHeader{Fault: &ports.RegionFault{}}}
+
+	d := newDisk()
+	d.Locked(&other, &ports.PrewriteReply{}, at(0))
+	d.Locked(q, refused, at(0))
+	d.Locked(q, elsewhere, at(0))
+	d.Working(10, at(5000))
+	d.Locked(q, &ports.PrewriteReply{}, at(5000))
+	d.Working(10, at(6000))
+	require.Empty(t, d.Wrong())
+	d.Working(10, at(6001))
+	require.Len(t, d.Wrong(), 1)
+	require.Contains(t, d.Wrong()[0], "10 has locked its primary for 400ms, 1.001s ago, and does not keep it alive")
+	d.Beaten(10)
+	d.Working(10, at(9000))
+	require.Len(t, d.Wrong(), 1)
 }

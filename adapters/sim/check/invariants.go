@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/tikvx/tikvx/adapters/sim/mvcc"
 	"github.com/tikvx/tikvx/ports"
@@ -57,7 +58,13 @@ type watched struct {
 	// aborted: a record says that it was rolled back. told is what clients were answered.
 	aborted bool
 	told    Outcome
-	sent    int
+	// began is when its first prewrite was sent.
+	began ports.Instant
+	// locked is when its primary was, for life; beaten: it has asked for more.
+	locked ports.Instant
+	life   time.Duration
+	beaten bool
+	sent   int
 }
 
 // watchedKey is what became of a key of a transaction.

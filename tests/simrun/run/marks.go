@@ -151,6 +151,8 @@ func (o *observer) Submitted(a *sim.Attempt) {
 	o.stores.Submitted(a)
 	switch q := a.Request.(type) {
 	case *ports.PrewriteRequest:
+		o.invariants.Locking(q, a.Sent)
+		o.working(q.StartTS, a.Sent)
 		first := &o.batches[uint(q.StartTS^q.StartTS>>ports.LogicalBits)%uint(len(o.batches))]
 		if first.start != q.StartTS {
 			*first = batch{q.StartTS, len(q.Mutations)}
@@ -161,6 +163,7 @@ func (o *observer) Submitted(a *sim.Attempt) {
 	case *ports.BatchRollbackRequest:
 		o.met(MarkRollback, true)
 	case *ports.TxnHeartBeatRequest:
+		o.invariants.Beaten(q.StartTS)
 		o.met(MarkHeartbeat, true)
 	case *ports.GetRequest:
 		o.met(MarkReadNewest, q.TS == ports.MaxTimestamp)
@@ -170,6 +173,13 @@ func (o *observer) Submitted(a *sim.Attempt) {
 		o.met(MarkResolveRegion, len(q.Keys) == 0)
 		o.met(MarkResolveKeys, len(q.Keys) > 0)
 	default:
+	}
+}
+
+// working looks at a transaction that goes on. Where PD may be silent, it may not find its primary for a while.
+func (o *observer) working(start ports.Timestamp, at ports.Instant) {
+	if o.patient {
+		o.invariants.Working(start, at)
 	}
 }
 
@@ -220,6 +230,9 @@ func (o *observer) Answered(a *sim.Attempt, reply ports.Reply) {
 	}
 	switch r := reply.(type) {
 	case *ports.PrewriteReply:
+		if q, ok := req.(*ports.PrewriteRequest); ok {
+			o.invariants.Locked(q, r, o.world.Now())
+		}
 		for i := range r.Errors {
 			e := &r.Errors[i]
 			o.met(MarkPrewriteLocked, e.Kind == ports.KeyLocked)
