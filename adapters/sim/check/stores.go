@@ -18,7 +18,7 @@ import (
 //   - a request goes to the peer that served the last one of its region, unless something has been heard since;
 //   - a store that is busy again and again is asked after the others: perhaps it does not lead any more;
 //   - PD's followers are not asked again for what its leader did not know well enough;
-//   - a store is not asked before PD has said where it is.
+//   - a store is not asked before PD has said where it is, nor a region for keys that it does not hold.
 //
 // What a client knows is what it was answered: nothing here depends on what is true.
 type Stores struct {
@@ -228,6 +228,10 @@ func (m *Stores) Answered(t *sim.Attempt, reply ports.Reply) {
 		}
 		a.errand(t).answer(t, f)
 		s.dead = false
+		if f.Kind == ports.FaultKeyNotInRegion {
+			// Stores compare versions first, and of one version there is one range.
+			m.report(t.Client, "asks version %v of region %d for keys that it does not hold", region.Epoch, region.ID)
+		}
 		if f.Kind == ports.FaultStoreNotMatch {
 			*s = repute{trouble: now, since: now}
 		}

@@ -277,8 +277,9 @@ func TestStoresAccept(t *testing.T) {
 	}
 }
 
-func TestStoresReject(t *testing.T) {
-	for wrong, play := range map[string]func(*conversation){
+// mistakes are ways to do what nobody should, by what is said about them.
+func mistakes() map[string]func(*conversation) {
+	return map[string]func(*conversation){
 		"asks store 1, which it knows to be dead, before store 2": func(c *conversation) {
 			c.meet(2, 3)
 			c.kill()
@@ -306,6 +307,10 @@ func TestStoresReject(t *testing.T) {
 			c.send(2, 1)
 			c.lose(2, ports.CauseTimeout)
 			c.probe(1, ports.CauseNone)
+		},
+		"asks version {0 1} of region 7 for keys that it does not hold": func(c *conversation) {
+			c.send(2, 1)
+			c.answer(2, ports.FaultKeyNotInRegion)
 		},
 		"asks store 0 nowhere": func(c *conversation) {
 			c.send(2, 1)
@@ -336,7 +341,11 @@ func TestStoresReject(t *testing.T) {
 				c.answer(2, ports.FaultNone)
 			}
 		},
-	} {
+	}
+}
+
+func TestStoresReject(t *testing.T) {
+	for wrong, play := range mistakes() {
 		t.Run(wrong, func(t *testing.T) {
 			c := converse(t)
 			play(c)
