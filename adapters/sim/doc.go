@@ -46,7 +46,9 @@
 // and what clients tell of large transactions. Records keep no hint at the last change; nothing but the commands that
 // look into a store would show it.
 //
-// With [Config.BucketKeys] regions have buckets, of which PD hears late.
+// With [Config.BucketKeys] regions have buckets ([World.Buckets]). Leaders work them out now and then, and report them
+// apart from the regions, so that PD may tell of bounds that no region has any more. After a split, a merge or a
+// transfer the leader has none until it looks again.
 //
 // A region that is in flashback serves flashbacks and older reads only. Garbage is collected when PD's GC safe point
 // moves, with the evidence of old conflicts and rollbacks: by a client, or, with [Config.GCLife], by somebody else.
