@@ -16,13 +16,13 @@ help:        ## this list
 demo:        ## a bank on the embedded simulated cluster, faults on, audited at the end
 	@go run ./cmd/tikvx demo
 
-# Core, ports and the tests about the tree have no concurrency to race: the detector would only slow them. Allocation
-# gates mean nothing under the race detector or coverage: they have a target of their own.
+# Core, ports, simulated runs and the tests about the tree have no concurrency to race: the detector would only slow
+# them. Allocation gates mean nothing under the race detector or coverage: they have a target of their own.
 ROOT     := github.com/tikvx/tikvx
 PACKAGES  = $(eval PACKAGES := $(shell go list ./...))$(PACKAGES)
 LIBRARY   = $(filter-out %/smtest %/porttest,\
             $(filter $(ROOT) $(foreach l,ports core app adapters,$(ROOT)/$l $(ROOT)/$l/%),$(PACKAGES)))
-PLAIN     = $(filter $(foreach l,ports core tests/arch tests/parity tests/cover,$(ROOT)/$l $(ROOT)/$l/%),$(PACKAGES))
+PLAIN     = $(filter $(foreach l,ports core tests/arch tests/parity tests/cover tests/simrun,$(ROOT)/$l $(ROOT)/$l/%),$(PACKAGES))
 RACED     = $(filter-out $(PLAIN) $(ROOT)/tests/allocs,$(PACKAGES))
 comma    := ,
 space    := $(subst ,, )
