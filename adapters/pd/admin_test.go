@@ -37,7 +37,7 @@ func TestAdminContract(t *testing.T) {
 		return &porttest.AdminRig{
 			Host: r.host(), Admin: r.client, Own: own, Shared: shared,
 			Regions:  []ports.RegionID{regions[0].ID, regions[1].ID},
-			Silence:  func() { cluster.Do(func(w *sim.World) { w.SilencePD(ports.Never) }) },
+			Silence:  func() { cluster.Do(func(w *sim.World) { w.SilencePD(ports.Forever) }) },
 			Continue: func() { cluster.Do(func(w *sim.World) { w.ResumePD() }) },
 			Close:    r.close,
 		}

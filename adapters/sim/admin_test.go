@@ -77,7 +77,7 @@ func TestChangesOutliveTheirAnswers(t *testing.T) {
 	s.c.Administer(&advance, s.w.now+8*travelTime, tok, s)
 	require.Equal(t, ports.EventRefused, s.await(tok.Gen).Kind)
 	require.Equal(t, []ports.GCState{{Keyspace: ports.NullKeyspace, TxnSafePoint: 30}}, s.w.GCStates())
-	s.w.SilencePD(ports.Never)
+	s.w.SilencePD(ports.Forever)
 	advance.TS = 40
 	require.Equal(t, ports.EventRefused, s.administer(advance).Kind)
 	require.EqualValues(t, 30, s.w.GCStates()[0].TxnSafePoint, "a silent PD does nothing")

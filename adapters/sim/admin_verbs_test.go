@@ -63,7 +63,7 @@ func TestSplitRegion(t *testing.T) {
 		require.Equal(t, c.want, faultOf(s.do(req)), name)
 	}
 	require.Len(t, s.w.Regions(), 4)
-	s.w.SilencePD(ports.Never)
+	s.w.SilencePD(ports.Forever)
 	require.Equal(t, ports.FaultOther, faultOf(s.do(&ports.SplitRegionRequest{Keys: [][]byte{[]byte("b")}})))
 	require.Len(t, s.w.Regions(), 4, "PD has no ids for new regions")
 

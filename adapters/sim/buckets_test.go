@@ -225,8 +225,8 @@ func TestBucketsOfANewLeader(t *testing.T) {
 // TestLostReports: what is not reported to PD is not known, and the next report makes up for it.
 func TestLostReports(t *testing.T) {
 	for name, lose := range map[string]func(s *station){
-		"PD is silent":  func(s *station) { s.w.SilencePD(ports.Never) },
-		"PD restarts":   func(s *station) { s.w.RestartPD(ports.Never) },
+		"PD is silent":  func(s *station) { s.w.SilencePD(ports.Forever) },
+		"PD restarts":   func(s *station) { s.w.RestartPD(ports.Forever) },
 		"another leads": func(s *station) { s.w.Transfer(s.w.regions.ordered[0].ID, 2) },
 		"nobody leads":  func(s *station) { s.w.Hang(1) },
 		"PD does not know the region": func(s *station) {

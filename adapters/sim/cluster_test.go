@@ -320,7 +320,7 @@ func TestClosedClientsAskNothing(t *testing.T) {
 	passed := s.tok()
 	s.c.Timestamp(s.w.now, passed, s)
 	require.Equal(t, ports.CauseTimeout, s.await(passed.Gen).Cause.Kind)
-	s.w.SilencePD(ports.Never)
+	s.w.SilencePD(ports.Forever)
 	unanswered := s.tok()
 	s.c.Timestamp(ports.Never, unanswered, s)
 	s.rest()

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"slices"
+	"time"
 
 	"github.com/tikvx/tikvx/ports"
 )
@@ -141,27 +142,27 @@ func (w *World) Resume(id ports.StoreID) {
 	w.rearrange()
 }
 
-// SilencePD lets PD answer nothing for a time, or, when it is [ports.Never], until [World.ResumePD].
-func (w *World) SilencePD(d ports.Instant) {
+// SilencePD lets PD answer nothing for a time, or, when it is [ports.Forever], until [World.ResumePD].
+func (w *World) SilencePD(d time.Duration) {
 	w.count(FaultSilentPD)
 	w.pd.silent = true
 	w.endPDOutage(d)
 }
 
-// RestartPD lets PD refuse everything for a time, or, when it is [ports.Never], until [World.ResumePD].
-func (w *World) RestartPD(d ports.Instant) {
+// RestartPD lets PD refuse everything for a time, or, when it is [ports.Forever], until [World.ResumePD].
+func (w *World) RestartPD(d time.Duration) {
 	w.count(FaultRestartPD)
 	w.pd.refusing = true
 	w.endPDOutage(d)
 }
 
-func (w *World) endPDOutage(d ports.Instant) {
+func (w *World) endPDOutage(d time.Duration) {
 	w.pd.outage++
 	outage := w.pd.outage
-	if d == ports.Never {
+	if d == ports.Forever {
 		return
 	}
-	w.After(w.now+d, func() {
+	w.After(w.now.Add(d), func() {
 		if w.pd.outage == outage {
 			w.ResumePD()
 		}

@@ -76,5 +76,5 @@ func (w *World) fillSomewhere() {
 	}
 	id := w.stores[w.choose(SiteVictim, len(w.stores))].id
 	w.SetDisk(id, DiskAlmostFull+DiskUsage(w.choose(SiteCandidate, 2)))
-	w.After(w.now+w.outage(), func() { w.SetDisk(id, DiskNormal) })
+	w.After(w.now.Add(w.outage()), func() { w.SetDisk(id, DiskNormal) })
 }

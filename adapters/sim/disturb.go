@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/tikvx/tikvx/ports"
 )
@@ -70,7 +71,10 @@ func (w *World) disturb() {
 // longer is how much longer lasts what only makes its clients slow, if they wait for it to end.
 const longer = 4
 
-func (w *World) outage() ports.Instant { return outageTime * ports.Instant(1+w.choose(SiteOutage, 8)) }
+// outageTime is how long what a fault takes away is away at least.
+const outageTime = 250 * time.Millisecond
+
+func (w *World) outage() time.Duration { return outageTime * time.Duration(1+w.choose(SiteOutage, 8)) }
 
 // maxRegions bounds how far a run is split.
 const maxRegions = 64
@@ -100,7 +104,7 @@ func (w *World) strike(f Fault) {
 	switch f {
 	case FaultPartition:
 		w.Isolate(s.id)
-		w.After(w.now+w.outage(), func() { w.Rejoin(s.id) })
+		w.After(w.now.Add(w.outage()), func() { w.Rejoin(s.id) })
 		return
 	case FaultHang:
 		w.Hang(s.id)
@@ -117,7 +121,7 @@ func (w *World) strike(f Fault) {
 		w.Crash(s.id)
 	}
 	h.incarnation = s.incarnation
-	*w.agenda.add(w.now + lasts) = h
+	*w.agenda.add(w.now.Add(lasts)) = h
 }
 
 // endOutage ends what strike began, unless it ended otherwise.

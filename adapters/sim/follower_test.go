@@ -18,7 +18,7 @@ func followers(t *testing.T, chooser Chooser, behind bool) *station {
 	r := s.w.regions.ordered[0]
 	s.w.resolve(r) // safe is what is fresh now
 	if behind {
-		require.True(t, s.w.Lag(r.ID, 2, ports.Instant(50*time.Millisecond)))
+		require.True(t, s.w.Lag(r.ID, 2, 50*time.Millisecond))
 	}
 	s.commitAt("k", "new", r.safe.ts+20)
 	return s
@@ -203,7 +203,7 @@ func TestLaggingPeersAndSplits(t *testing.T) {
 	s := newStation(t, raw(Boring{}, 0))
 	r := s.w.regions.ordered[0]
 	before := r.Region
-	require.True(t, s.w.Lag(r.ID, 2, ports.Instant(50*time.Millisecond)))
+	require.True(t, s.w.Lag(r.ID, 2, 50*time.Millisecond))
 	require.False(t, s.w.Lag(r.ID, 2, 1), "it is behind already")
 	require.False(t, s.w.Lag(r.ID, 1, 1), "it leads")
 	require.False(t, s.w.Lag(r.ID, 4, 1), "no such peer")
@@ -237,7 +237,7 @@ func TestLagEnds(t *testing.T) {
 	require.False(t, s.w.Transfer(r.ID, 2), "leadership goes to nobody who is behind")
 	s.w.lead(r, r.Peers[1].ID)
 	require.Empty(t, r.late)
-	require.True(t, s.w.Lag(r.ID, 3, ports.Instant(time.Hour)))
+	require.True(t, s.w.Lag(r.ID, 3, time.Hour))
 	s.w.Heal()
 	require.Empty(t, r.late)
 }
@@ -247,7 +247,7 @@ func TestMergeWaitsForLaggingPeers(t *testing.T) {
 	s := newStation(t, raw(Boring{}, 0, "m"))
 	source, target := s.w.regions.ordered[0], s.w.regions.ordered[1]
 	require.True(t, s.w.Merge(source.ID, target.ID))
-	require.True(t, s.w.Lag(target.ID, 3, 10*mergeTime))
+	require.True(t, s.w.Lag(target.ID, 3, time.Duration(10*mergeTime)))
 	s.w.Run(s.w.now+5*mergeTime, nil)
 	require.Len(t, s.w.regions.ordered, 2)
 	s.rest()
@@ -310,7 +310,7 @@ func TestStaleReadsOfRawData(t *testing.T) {
 	old := put("k", "old")
 	old.TTL = 100
 	s.await(s.send(old))
-	require.True(t, s.w.Lag(s.w.regions.ordered[0].ID, 2, ports.Instant(time.Second)))
+	require.True(t, s.w.Lag(s.w.regions.ordered[0].ID, 2, time.Second))
 	s.await(s.send(put("k", "new")))
 	read := &ports.RawGetRequest{Key: []byte("k")}
 	require.Equal(t, "old", string(s.await(s.read(2, stale, read)).Reply.(*ports.RawGetReply).Value))

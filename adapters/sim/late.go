@@ -2,6 +2,7 @@ package sim
 
 import (
 	"slices"
+	"time"
 
 	"github.com/tikvx/tikvx/adapters/sim/mvcc"
 	"github.com/tikvx/tikvx/ports"
@@ -185,7 +186,7 @@ func (w *World) lagSomewhere() {
 
 // Lag lets the peer on a store apply nothing for a time: it knows what its leader has committed, and serves stale reads
 // from what it has. False: there is no such peer, it leads, or is late already.
-func (w *World) Lag(id ports.RegionID, on ports.StoreID, d ports.Instant) bool {
+func (w *World) Lag(id ports.RegionID, on ports.StoreID, d time.Duration) bool {
 	r := w.regions.byID[id]
 	if r == nil {
 		return false
@@ -195,7 +196,7 @@ func (w *World) Lag(id ports.RegionID, on ports.StoreID, d ports.Instant) bool {
 		return false
 	}
 	w.count(FaultLag)
-	w.After(w.now+d, func() { w.endLag(r, p) })
+	w.After(w.now.Add(d), func() { w.endLag(r, p) })
 	return true
 }
 

@@ -210,7 +210,7 @@ func TestInvalidMaxTS(t *testing.T) {
 
 	s.await(s.send(&ports.GetRequest{Key: key, TS: near}))
 	require.Equal(t, near, s.w.MaxTS(leader.Store), "drift is allowed")
-	s.w.SilencePD(ports.Never)
+	s.w.SilencePD(ports.Forever)
 	require.Nil(t, s.await(s.send(&ports.GetRequest{Key: key, TS: far})).Reply.Region(), "PD does not tell")
 	require.Equal(t, far, s.w.MaxTS(leader.Store))
 }

@@ -100,14 +100,14 @@ func TestLagPD(t *testing.T) {
 		s.w.Run(s.w.Now()+32*heartbeatTime, nil)
 		return r.Leader
 	}
-	s.w.LagPD(ports.Never)
+	s.w.LagPD(ports.Forever)
 	after := move()
 	require.NotEqual(t, before, after)
 	require.Equal(t, before, ask(false))
 	require.Equal(t, after, ask(true))
 	s.w.LagPD(outageTime) // goes on, but not for ever
 	require.Equal(t, before, ask(false))
-	s.w.Run(s.w.Now()+outageTime, nil)
+	s.w.Run(s.w.Now().Add(outageTime), nil)
 	require.Equal(t, after, ask(false))
 }
 

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"slices"
+	"time"
 
 	"github.com/tikvx/tikvx/adapters/sim/mvcc"
 	"github.com/tikvx/tikvx/ports"
@@ -210,18 +211,18 @@ const (
 
 // Freeze lets nothing move on a client's connection to a store for a time; what is sent arrives afterwards. Other
 // connections work, so that the store seems to live.
-func (w *World) Freeze(c *Client, id ports.StoreID, way Way, d ports.Instant) {
+func (w *World) Freeze(c *Client, id ports.StoreID, way Way, d time.Duration) {
 	w.count(FaultFreeze)
-	c.link(w.store(id).address).freeze(way, w.now+d)
+	c.link(w.store(id).address).freeze(way, w.now.Add(d))
 }
 
 // Disconnect is Freeze for all connections of a client to a store, also those that are made meanwhile: the client hears
 // nothing, and gives the store up when it has heard nothing for too long.
-func (w *World) Disconnect(c *Client, id ports.StoreID, way Way, d ports.Instant) {
+func (w *World) Disconnect(c *Client, id ports.StoreID, way Way, d time.Duration) {
 	w.count(FaultDisconnect)
 	l := c.link(w.store(id).address)
-	l.freeze(way, w.now+d)
-	l.blocked = max(l.blocked, w.now+d)
+	l.freeze(way, w.now.Add(d))
+	l.blocked = max(l.blocked, w.now.Add(d))
 	for _, waiting := range slices.Clone(l.calls) {
 		if waiting.sent {
 			w.silence(waiting)

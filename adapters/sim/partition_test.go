@@ -135,7 +135,7 @@ func TestCutOffPeersAreNotElected(t *testing.T) {
 func TestLagThroughPartition(t *testing.T) {
 	s := newStation(t, raw(Boring{}, 0))
 	r := s.w.regions.ordered[0]
-	require.True(t, s.w.Lag(r.ID, 3, ports.Instant(time.Millisecond)))
+	require.True(t, s.w.Lag(r.ID, 3, time.Millisecond))
 	s.w.Isolate(3)
 	s.w.Run(s.w.now.Add(time.Second), nil)
 	require.True(t, r.late[0].cut)
@@ -168,7 +168,7 @@ func TestFreeze(t *testing.T) {
 		s := newStation(t, raw(Boring{}, 0))
 		s.await(s.send(put("k", "0")))
 		begun := s.w.now
-		s.w.Freeze(s.c, 1, way, d)
+		s.w.Freeze(s.c, 1, way, time.Duration(d))
 		gen := s.send(put("k", "1"))
 		probe := s.tok()
 		s.c.Probe(ports.Endpoint{Store: 1, Address: s.w.stores[0].address}, s.w.now+d/2, probe, s)
@@ -185,7 +185,7 @@ func TestDisconnect(t *testing.T) {
 	s := newStation(t, raw(Boring{}, 0))
 	s.await(s.send(put("k", "0")))
 	before := s.send(put("k", "1"))
-	s.w.Disconnect(s.c, 1, BothWays, ports.Instant(time.Minute))
+	s.w.Disconnect(s.c, 1, BothWays, time.Minute)
 	after := s.send(put("k", "2"))
 	probe := s.tok()
 	s.c.Probe(ports.Endpoint{Store: 1, Address: s.w.stores[0].address}, s.w.now.Add(time.Second), probe, s)

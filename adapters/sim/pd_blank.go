@@ -2,8 +2,7 @@ package sim
 
 import (
 	"slices"
-
-	"github.com/tikvx/tikvx/ports"
+	"time"
 )
 
 // blank takes something out of an answer of PD: leaders and addresses, which it does not know yet after a restart,
@@ -27,9 +26,9 @@ func (w *World) blank(q *question) {
 	w.count(FaultBlankPD)
 }
 
-// LagPD lets PD's followers hear nothing for a time, or, when it is [ports.Never], until [World.ResumePD]: whoever
+// LagPD lets PD's followers hear nothing for a time, or, when it is [ports.Forever], until [World.ResumePD]: whoever
 // does not ask for fresh answers is told what they know (pkg/syncer/client.go).
-func (w *World) LagPD(d ports.Instant) {
+func (w *World) LagPD(d time.Duration) {
 	w.count(FaultLagPD)
 	if w.pd.lagging == nil {
 		known := w.pd.known[len(w.pd.known)-1]

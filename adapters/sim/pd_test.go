@@ -51,7 +51,7 @@ func TestTimestampsGrow(t *testing.T) {
 
 func TestPDOutages(t *testing.T) {
 	s := newStation(t, Config{Chooser: Boring{}})
-	s.w.SilencePD(ports.Instant(time.Second))
+	s.w.SilencePD(time.Second)
 	began := s.w.now
 	ev := s.timestamp()
 	require.Equal(t, ports.EventRefused, ev.Kind)
@@ -59,12 +59,12 @@ func TestPDOutages(t *testing.T) {
 	require.Equal(t, 3*time.Second, ev.Now.Sub(began))
 	require.Equal(t, ports.EventTimestamp, s.timestamp().Kind, "the silence is over by itself")
 
-	s.w.RestartPD(ports.Never)
+	s.w.RestartPD(ports.Forever)
 	ev = s.ask(ports.Query{Kind: ports.QueryStores})
 	require.Equal(t, ports.EventRefused, ev.Kind)
 	require.Equal(t, ports.CauseConnection, ev.Cause.Kind)
-	s.w.SilencePD(ports.Instant(time.Millisecond))
-	s.w.SilencePD(ports.Never) // the end of the first outage is not the end of this one
+	s.w.SilencePD(time.Millisecond)
+	s.w.SilencePD(ports.Forever) // the end of the first outage is not the end of this one
 	s.rest()
 	require.Equal(t, ports.CauseTimeout, s.timestamp().Cause.Kind)
 	s.w.ResumePD()

@@ -31,7 +31,7 @@ func TestOracle(t *testing.T) {
 		w, c := oneClient(t, sim.Config{})
 		return &porttest.OracleRig{
 			Host: porttest.Host{Clock: c, Step: w.Step}, Oracle: c,
-			Silence: func() { w.SilencePD(ports.Never) }, Continue: w.ResumePD, Close: c.Close,
+			Silence: func() { w.SilencePD(ports.Forever) }, Continue: w.ResumePD, Close: c.Close,
 		}
 	})
 }
@@ -44,7 +44,7 @@ func TestPlacement(t *testing.T) {
 		return &porttest.PlacementRig{
 			Host: porttest.Host{Clock: c, Step: w.Step}, Placement: c, Stores: w.Stores(),
 			Regions: w.Regions(), Buckets: buckets,
-			Silence: func() { w.SilencePD(ports.Never) }, Continue: w.ResumePD, Close: c.Close,
+			Silence: func() { w.SilencePD(ports.Forever) }, Continue: w.ResumePD, Close: c.Close,
 		}
 	})
 }
@@ -89,7 +89,7 @@ func TestWallOracleAndTimers(t *testing.T) {
 		wall, c := open(t)
 		return &porttest.OracleRig{
 			Host: porttest.Host{Clock: c}, Oracle: c, Close: c.Close,
-			Silence:  func() { wall.Do(func(w *sim.World) { w.SilencePD(ports.Never) }) },
+			Silence:  func() { wall.Do(func(w *sim.World) { w.SilencePD(ports.Forever) }) },
 			Continue: func() { wall.Do(func(w *sim.World) { w.ResumePD() }) },
 		}
 	})
@@ -109,7 +109,7 @@ func TestWallPlacement(t *testing.T) {
 		return &porttest.PlacementRig{
 			Host: porttest.Host{Clock: c}, Placement: c, Regions: regions, Buckets: buckets, Stores: stores,
 			Close:    c.Close,
-			Silence:  func() { wall.Do(func(w *sim.World) { w.SilencePD(ports.Never) }) },
+			Silence:  func() { wall.Do(func(w *sim.World) { w.SilencePD(ports.Forever) }) },
 			Continue: func() { wall.Do(func(w *sim.World) { w.ResumePD() }) },
 		}
 	})
@@ -156,7 +156,7 @@ func TestAdmin(t *testing.T) {
 		w, c := oneClient(t, sim.Config{Keyspaces: spaces})
 		return &porttest.AdminRig{
 			Host: porttest.Host{Clock: c, Step: w.Step}, Admin: c, Own: spaces[0], Shared: spaces[1], Regions: regionIDs(w),
-			Silence: func() { w.SilencePD(ports.Never) }, Continue: w.ResumePD, Close: c.Close,
+			Silence: func() { w.SilencePD(ports.Forever) }, Continue: w.ResumePD, Close: c.Close,
 		}
 	})
 }
@@ -171,7 +171,7 @@ func TestWallAdmin(t *testing.T) {
 		c := wall.Client("client")
 		return &porttest.AdminRig{
 			Host: porttest.Host{Clock: c}, Admin: c, Own: spaces[0], Shared: spaces[1], Regions: regions, Close: c.Close,
-			Silence:  func() { wall.Do(func(w *sim.World) { w.SilencePD(ports.Never) }) },
+			Silence:  func() { wall.Do(func(w *sim.World) { w.SilencePD(ports.Forever) }) },
 			Continue: func() { wall.Do(func(w *sim.World) { w.ResumePD() }) },
 		}
 	})

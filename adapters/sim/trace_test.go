@@ -66,7 +66,7 @@ func clusterScene(s *station) {
 	s.w.Restart(1, "store-1:20170")
 	s.w.Hang(2)
 	s.c.Probe(ports.Endpoint{Store: 2, Address: "store-2:20160"}, s.w.now.Add(time.Second), s.tok(), s)
-	s.w.RestartPD(ports.Never)
+	s.w.RestartPD(ports.Forever)
 	s.timestamp()
 	s.w.Run(s.w.now.Add(time.Second), nil)
 	s.w.Heal()

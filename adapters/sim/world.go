@@ -16,7 +16,6 @@ const (
 	lateTime      = ports.Instant(time.Second)
 	heartbeatTime = ports.Instant(2 * time.Millisecond)
 	electionTime  = ports.Instant(500 * time.Millisecond)
-	outageTime    = ports.Instant(250 * time.Millisecond)
 	mergeTime     = ports.Instant(2 * time.Millisecond)
 )
 

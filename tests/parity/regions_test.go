@@ -23,7 +23,7 @@ func bound(k string) []byte { return key.AppendMemcomparable(nil, []byte(k)) }
 func TestSplitWithoutPD(t *testing.T) {
 	c := open(t)
 	c.put("a=1", "m=2", "z=3")
-	c.w.SilencePD(ports.Never)
+	c.w.SilencePD(ports.Forever)
 	ts := ports.MaxTimestamp
 	require.Equal(t, "a=1 m=2", c.getAt(ts, "a", "m"))
 	require.True(t, c.w.Split(bound("m")))

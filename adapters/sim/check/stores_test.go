@@ -251,7 +251,7 @@ func doubts() map[string]func(*conversation) {
 
 // searchInVain lets the client ask PD where a store is, and hear nothing.
 func (c *conversation) searchInVain(store ports.StoreID) {
-	c.world.RestartPD(ports.Never)
+	c.world.RestartPD(ports.Forever)
 	where := &ports.Query{Kind: ports.QueryStore, Store: store}
 	c.Asked(c.client, where)
 	c.client.Ask(where, c.world.Now().Add(time.Second), ports.Tok{}, deaf{})

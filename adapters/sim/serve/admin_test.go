@@ -31,7 +31,7 @@ func TestAdminContract(t *testing.T) {
 		return &porttest.AdminRig{
 			Host: porttest.Host{Clock: timers}, Admin: client, Own: own, Shared: shared,
 			Regions:  []ports.RegionID{regions[0].ID, regions[1].ID},
-			Silence:  func() { c.Do(func(w *sim.World) { w.SilencePD(ports.Never) }) },
+			Silence:  func() { c.Do(func(w *sim.World) { w.SilencePD(ports.Forever) }) },
 			Continue: func() { c.Do(func(w *sim.World) { w.ResumePD() }) },
 			Close:    closing(t, client),
 		}
@@ -80,7 +80,7 @@ func TestAdministration(t *testing.T) {
 	_, err = client.ScatterRegion(ctx, &pdpb.ScatterRegionRequest{RegionsId: []uint64{998, 999}})
 	require.ErrorContains(t, err, "empty region")
 
-	c.Do(func(w *sim.World) { w.RestartPD(ports.Never) })
+	c.Do(func(w *sim.World) { w.RestartPD(ports.Forever) })
 	for name, call := range map[string]func() error{
 		"GetGCState": func() error { _, err := client.GetGCState(ctx, &pdpb.GetGCStateRequest{}); return err },
 		"AdvanceTxnSafePoint": func() error {

@@ -87,7 +87,7 @@ func TestOracleContract(t *testing.T) {
 		closed := closing(t, client)
 		return &porttest.OracleRig{
 			Host: porttest.Host{Clock: timers}, Oracle: client, Close: closed,
-			Silence:  func() { c.Do(func(w *sim.World) { w.SilencePD(ports.Never) }) },
+			Silence:  func() { c.Do(func(w *sim.World) { w.SilencePD(ports.Forever) }) },
 			Continue: func() { c.Do(func(w *sim.World) { w.ResumePD() }) },
 		}
 	})
@@ -117,7 +117,7 @@ func TestPlacementContract(t *testing.T) {
 		client := openPD(t, c, timers)
 		return &porttest.PlacementRig{
 			Host: porttest.Host{Clock: timers}, Placement: client, Regions: regions, Buckets: buckets, Stores: stores,
-			Silence:  func() { c.Do(func(w *sim.World) { w.SilencePD(ports.Never) }) },
+			Silence:  func() { c.Do(func(w *sim.World) { w.SilencePD(ports.Forever) }) },
 			Continue: func() { c.Do(func(w *sim.World) { w.ResumePD() }) },
 			Close:    closing(t, client),
 		}
@@ -234,7 +234,7 @@ func TestPD(t *testing.T) {
 	_, err = tso.Recv()
 	require.ErrorContains(t, err, "batch")
 
-	c.Do(func(w *sim.World) { w.RestartPD(ports.Never) })
+	c.Do(func(w *sim.World) { w.RestartPD(ports.Forever) })
 	_, err = client.GetRegion(ctx, &pdpb.GetRegionRequest{})
 	require.ErrorContains(t, err, "leader")
 }
