@@ -295,7 +295,12 @@ func (x *Explorer) settle(c *client, stepped bool) *client {
 	if same := x.clients[c.fingerprint]; same != nil {
 		return same
 	}
-	c.id = uint32(len(x.clients))
+	if len(x.clients) == rememberedClients {
+		clear(x.clients)
+		clear(x.edges)
+	}
+	x.lastClient++
+	c.id = x.lastClient
 	x.clients[c.fingerprint] = c
 	return c
 }

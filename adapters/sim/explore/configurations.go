@@ -6,11 +6,12 @@ import "slices"
 type cast struct {
 	name    string
 	clients []Program
-	// single are the faults that happen one at a time, pairs those of which each two happen together.
-	single, pairs []Fault
-	// small: pairs take no more than a moment.
+	// small: pairs of faults take no more than a moment.
 	small bool
 }
+
+// singles are the faults that happen one at a time; each two of them happen together.
+func singles() []Fault { return []Fault{Lose, Duplicate, Crash, Split, Transfer, Expire, Cancel, Late} }
 
 func casts() []cast {
 	writeBoth := Program{Name: "write a b", Ops: []Op{{Write, []string{"a", "b"}}}}
@@ -18,16 +19,12 @@ func casts() []cast {
 	readBoth := Program{Name: "get a b", Ops: []Op{{Get, []string{"a", "b"}}}}
 	readBatch := Program{Name: "batch get a b", Ops: []Op{{BatchGet, []string{"a", "b"}}}}
 	addToBoth := Program{Name: "get a, write a b", Ops: []Op{{Get, []string{"a"}}, {Write, []string{"a", "b"}}}}
-	// Those who read before they write have the most states: of their pairs, those that take away a client, move data or
-	// end lives are searched, or the whole would take twice as long.
-	every := []Fault{Lose, Duplicate, Crash, Split, Transfer, Expire, Cancel, Late}
-	some := []Fault{Crash, Split, Expire}
 	return []cast{
-		{"two writers", []Program{writeBoth, writeBoth}, every, every, false},
-		{"writers of a b and of b c", []Program{writeBoth, writeTail}, every, every, true},
-		{"two who read and write", []Program{addToBoth, addToBoth}, every, some, false},
-		{"writer and reader", []Program{writeBoth, readBoth}, every, every, true},
-		{"writer and batch reader", []Program{writeBoth, readBatch}, every, every, false},
+		{"two writers", []Program{writeBoth, writeBoth}, false},
+		{"writers of a b and of b c", []Program{writeBoth, writeTail}, true},
+		{"two who read and write", []Program{addToBoth, addToBoth}, false},
+		{"writer and reader", []Program{writeBoth, readBoth}, true},
+		{"writer and batch reader", []Program{writeBoth, readBatch}, false},
 	}
 }
 
@@ -35,7 +32,7 @@ func casts() []cast {
 func crowd() cast {
 	list := casts()
 	writers, readers := list[1].clients, list[3].clients
-	return cast{"two writers and a reader", []Program{writers[0], writers[1], readers[1]}, list[0].single, nil, false}
+	return cast{"two writers and a reader", []Program{writers[0], writers[1], readers[1]}, false}
 }
 
 // limit is far above what any committed configuration needs.
@@ -47,7 +44,7 @@ func Configurations(quick bool) []Config {
 	var list []Config
 	for _, c := range casts() {
 		list = append(list, c.config(0))
-		for _, f := range c.single {
+		for _, f := range singles() {
 			list = append(list, c.config(0, f))
 		}
 		if c.small {
@@ -59,7 +56,7 @@ func Configurations(quick bool) []Config {
 		return list
 	}
 	for _, c := range casts()[:2] {
-		for _, f := range c.single {
+		for _, f := range singles() {
 			list = append(list, c.config(1, f))
 		}
 	}
@@ -70,7 +67,7 @@ func Configurations(quick bool) []Config {
 	}
 	three := crowd()
 	list = append(list, three.config(0))
-	for _, f := range three.single {
+	for _, f := range singles() {
 		list = append(list, three.config(0, f))
 	}
 	return list
@@ -79,8 +76,8 @@ func Configurations(quick bool) []Config {
 // pairwise are the configurations of a cast with each two faults.
 func (c *cast) pairwise() []Config {
 	var list []Config
-	for i, f := range c.pairs {
-		for _, g := range c.pairs[i:] {
+	for i, f := range singles() {
+		for _, g := range singles()[i:] {
 			list = append(list, c.config(0, f, g))
 		}
 	}

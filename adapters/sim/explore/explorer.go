@@ -23,6 +23,10 @@ type Result struct {
 	Elapsed   time.Duration
 }
 
+// rememberedClients bounds how many states of clients are remembered, with the steps between them: each is a few KB.
+// Beyond, all are forgotten, and what is needed again is worked out again.
+const rememberedClients = 1 << 18
+
 // Explorer searches one configuration. Not safe for concurrent use.
 type Explorer struct {
 	config Config
@@ -30,6 +34,7 @@ type Explorer struct {
 	stores *storeView
 	// What was met before, by fingerprint, and what was worked out before.
 	clients    map[uint64]*client
+	lastClient uint32
 	engines    map[uint64]*engine
 	layouts    map[uint64]*layout
 	requests   map[uint64]*request
