@@ -28,6 +28,7 @@ type dumbServer struct {
 	fates   map[ports.Timestamp]fate
 	present ports.Timestamp
 	removed map[string]ports.Timestamp
+	learnt  map[ports.Timestamp]ports.Timestamp
 }
 
 func (s *dumbServer) reply(e *sm.Effect) ports.Event {
@@ -113,7 +114,10 @@ func TestRoundsAgainstADumbServer(t *testing.T) {
 		knobs := *p.Env.Knobs
 		knobs.Workers = rapid.IntRange(1, 4).Draw(t, "workers")
 		p.Env.Knobs = &knobs
-		s := &dumbServer{fates: map[ports.Timestamp]fate{}, present: ms(300), removed: map[string]ports.Timestamp{}}
+		s := &dumbServer{
+			fates: map[ports.Timestamp]fate{}, present: ms(300), removed: map[string]ports.Timestamp{},
+			learnt: map[ports.Timestamp]ports.Timestamp{},
+		}
 		for range rapid.IntRange(1, 8).Draw(t, "locks") {
 			start := ms(int64(rapid.IntRange(10, 14).Draw(t, "start")))
 			if _, known := s.fates[start]; !known {
@@ -128,14 +132,23 @@ func TestRoundsAgainstADumbServer(t *testing.T) {
 	})
 }
 
-// converse answers until nothing is awaited.
-func converse(t *rapid.T, p *play, s *dumbServer) {
+// server answers what a resolver asks, and hears what it tells the client's cache.
+type server interface {
+	reply(e *sm.Effect) ports.Event
+	learn(f *ports.Fact)
+}
+
+// converse answers until nothing is awaited. An answer that is lost may have been given.
+func converse(t *rapid.T, p *play, s server) {
 	var pending []sm.Effect
 	feed := func(ev ports.Event) {
 		p.Feed(ev)
 		for _, e := range p.Effects {
+			if e.Kind == sm.EffectLearn {
+				s.learn(e.Fact)
+			}
 			if e.Tok != (ports.Tok{}) {
-				pending = append(pending, e)
+				pending = append(pending, kept(e))
 			}
 		}
 	}
@@ -147,15 +160,48 @@ func converse(t *rapid.T, p *play, s *dumbServer) {
 		n := rapid.IntRange(0, len(pending)-1).Draw(t, "which")
 		e := pending[n]
 		pending = slices.Delete(pending, n, n+1)
-		if e.Kind == sm.EffectSend && rapid.IntRange(0, 9).Draw(t, "lost") == 9 {
-			feed(ports.Event{Kind: ports.EventLost, Tok: e.Tok, Cause: ports.Cause{Kind: ports.CauseConnection}})
-			continue
+		ev := ports.Event{Kind: ports.EventLost, Tok: e.Tok, Cause: ports.Cause{Kind: ports.CauseConnection}}
+		lost := 0
+		if e.Kind == sm.EffectSend {
+			lost = rapid.IntRange(0, 19).Draw(t, "lost")
 		}
-		ev := s.reply(&e)
+		if lost < 19 {
+			answer := s.reply(&e)
+			if lost < 18 {
+				ev = answer
+			}
+		}
 		feed(ev)
-		if rapid.Bool().Draw(t, "again") {
+		if ev.Kind != ports.EventLost && rapid.Bool().Draw(t, "again") {
 			feed(ev)
 		}
+	}
+}
+
+// kept is an effect whose request and header stay what they are.
+func kept(e sm.Effect) sm.Effect {
+	switch req := e.Request.(type) {
+	case *ports.CheckTxnStatusRequest:
+		copied := *req
+		e.Request = &copied
+	case *ports.ResolveLockRequest:
+		copied := *req
+		e.Request = &copied
+	case *ports.PessimisticRollbackRequest:
+		copied := *req
+		e.Request = &copied
+	}
+	if e.Header != nil {
+		copied := *e.Header
+		e.Header = &copied
+	}
+	return e
+}
+
+// learn notes what the client remembers of a transaction.
+func (s *dumbServer) learn(fact *ports.Fact) {
+	if fact.Kind == ports.FactTxn {
+		s.learnt[fact.StartTS] = fact.CommitTS
 	}
 }
 
@@ -170,6 +216,11 @@ func (s *dumbServer) check(t *rapid.T, p *play, purpose Purpose) {
 	if !slices.Equal(gotIgnore, ignore) || !slices.Equal(gotThrough, through) || r.Result().Wait != wait {
 		t.Fatalf("ignore %v, read through %v, wait %v; want %v, %v, %v", gotIgnore, gotThrough, r.Result().Wait,
 			ignore, through, wait)
+	}
+	for start, commit := range s.learnt {
+		if f := s.fates[start]; f.alive || f.commit != commit {
+			t.Fatalf("T%d is remembered as committed at %d; it is %+v", start.Physical(), commit, f)
+		}
 	}
 	met := map[ports.Timestamp]map[string]bool{}
 	for _, l := range p.caller.locks {
