@@ -58,15 +58,32 @@ type rig struct {
 	network *grpc.Network
 }
 
+// open is how many networks a test has.
+var open int
+
 func newRig(t *testing.T, cfg grpc.Config) *rig {
+	open++
 	c := clock.New()
 	cfg.ClusterID, cfg.Clock = 1, c
 	n := grpc.New(cfg)
 	t.Cleanup(func() {
 		n.Close()
+		if open--; open == 0 {
+			requireEnded(t)
+		}
 		c.Close()
 	})
 	return &rig{t: t, clock: c, network: n}
+}
+
+// requireEnded expects that no goroutine runs code of a network any more, at once: Close waits for all of them.
+func requireEnded(t *testing.T) {
+	stacks := make([]byte, 1<<20)
+	stacks = stacks[:runtime.Stack(stacks, true)]
+	for stack := range strings.SplitSeq(string(stacks), "\n\n") {
+		running, _, _ := strings.Cut(stack, "\ncreated by ")
+		require.NotContains(t, running, "tikvx/adapters/grpc.(*")
+	}
 }
 
 // ask submits a request and waits for the answer.
